@@ -1,0 +1,39 @@
+"""The typer application. Command modules import nothing heavy at module level, so `--help` is quick."""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from importlib import import_module
+
+import typer
+from rich.console import Console
+
+from upprint.result import UpprintError
+
+app = typer.Typer(
+    name="upprint",
+    help="Tell generated images from camera-made ones by the print that up-sampling leaves.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+stderr = Console(stderr=True)
+
+EXIT_OK, EXIT_FILES_FAILED, EXIT_USAGE = 0, 1, 2
+"""Files with an error row, or a regression found, exit 1; wrong use and impossible requests exit 2."""
+
+
+def main() -> None:
+    """Entry point: runs a command, turns an `UpprintError` into one readable line and exit code 2."""
+    package = import_module("upprint.cli")
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            import_module(f"upprint.cli.{module.name}")
+    try:
+        app()
+    except UpprintError as error:
+        stderr.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        stderr.print(str(error), markup=False, highlight=False)
+        sys.exit(EXIT_USAGE)

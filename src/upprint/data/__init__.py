@@ -1,0 +1,1 @@
+"""Samples, readers of published layouts, splits, protocols."""

@@ -1,0 +1,1 @@
+"""Representations f as pure functions."""
