@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from upprint.forge.align import crop_aligned, encode_like, history_of
+from upprint.forge.run import Maker, forge
+from upprint.forge.taesd import TinyAutoencoder, make_twin, maker
+from upprint.result import DataError, WeightsError
+
+
+def picture(seed: int, height: int = 150, width: int = 170) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0, 180, width)[None, :, None] + np.linspace(0, 40, height)[:, None, None]
+    return np.clip(ramp + rng.normal(0, 10, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    (root / "trip").mkdir(parents=True)
+    Image.fromarray(picture(0)).save(root / "trip" / "a.jpg", quality=83, subsampling=1)
+    Image.fromarray(picture(1)).save(root / "trip" / "b.png")
+    Image.fromarray(picture(2)).save(root / "c.webp", quality=60)
+    Image.fromarray(picture(3, 40, 40)).save(root / "small.png")
+    Image.fromarray(picture(4)).convert("L").save(root / "grey.png")
+    (root / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    return root
+
+
+def invert(pixels: np.ndarray) -> np.ndarray:
+    return 255 - pixels
+
+
+def test_history_repeats_the_photos_own_tables(photos: Path) -> None:
+    path = photos / "trip" / "a.jpg"
+    history = history_of(path.read_bytes())
+    assert history.tables is not None
+    buffer = io.BytesIO()
+    Image.fromarray(picture(0)).save(buffer, "JPEG", quality=83, subsampling=1)
+    assert np.array_equal(encode_like(picture(0), history), np.asarray(Image.open(buffer)))
+
+
+def test_lossless_stays_lossless_and_other_codecs_are_equalised(photos: Path) -> None:
+    png = photos / "trip" / "b.png"
+    assert np.array_equal(encode_like(picture(1), history_of(png.read_bytes())), picture(1))
+    webp = history_of((photos / "c.webp").read_bytes())
+    assert webp.both
+    assert webp.quality == 90
+
+
+def test_rotated_jpeg_is_equalised_on_both(tmp_path: Path) -> None:
+    path = tmp_path / "r.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture(0)).save(path, exif=exif)
+    assert history_of(path.read_bytes()).both
+
+
+def test_crop_keeps_the_jpeg_grid() -> None:
+    y, x = np.mgrid[0:100, 0:200]
+    pixels = np.stack([y, x, y], -1).astype(np.uint8)
+    crop = crop_aligned(pixels, stride=8, longest=64)
+    assert crop.shape == (64, 64, 3)
+    assert crop[0, 0, 0] % 16 == 0
+    assert crop[0, 0, 1] % 16 == 0
+    assert crop_aligned(pixels, stride=8, longest=None).shape == (96, 200, 3)
+
+
+def test_pairs_share_size_stem_and_history(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = forge(photos, out, Maker("inv", 8, {}, invert), longest=128)
+    assert (result.made, result.kept, len(result.refused)) == (3, 0, 3)
+    assert {"grey", "40x40", "CorruptImage"} <= {
+        w for w in ("grey", "40x40", "CorruptImage") if w in str(result.refused)
+    }
+    with (out / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["0", "1"] * 3
+    for photo_row, twin_row in zip(rows[::2], rows[1::2], strict=True):
+        assert photo_row["source"] == twin_row["source"]
+        photo, twin = (np.asarray(Image.open(out / row["path"])) for row in (photo_row, twin_row))
+        assert photo.shape == twin.shape
+        assert photo.shape[0] % 8 == photo.shape[1] % 8 == 0
+        assert not np.array_equal(photo, twin)
+    lossless = next(r for r in rows if r["source"] == "trip/b-png" and r["label"] == "1")
+    expected = invert(crop_aligned(picture(1), stride=8, longest=128))
+    assert np.array_equal(np.asarray(Image.open(out / lossless["path"])), expected)
+
+
+def test_a_killed_run_goes_on(photos: Path, tmp_path: Path) -> None:
+    calls = []
+
+    def failing(pixels: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return invert(pixels)
+
+    with pytest.raises(KeyboardInterrupt):
+        forge(photos, tmp_path / "out", Maker("inv", 8, {}, failing), longest=128)
+    manifest = tmp_path / "out" / "manifest.csv"
+    manifest.write_text(manifest.read_text() + "photos/torn.png,0,inv")
+    result = forge(photos, tmp_path / "out", Maker("inv", 8, {}, invert), longest=128)
+    assert (result.made, result.kept) == (2, 1)
+    forge(photos, tmp_path / "whole", Maker("inv", 8, {}, invert), longest=128)
+    assert manifest.read_text() == (tmp_path / "whole" / "manifest.csv").read_text()
+
+
+def test_another_maker_is_refused_in_the_same_place(photos: Path, tmp_path: Path) -> None:
+    forge(photos, tmp_path / "out", Maker("inv", 8, {"seed": "0"}, invert), longest=128)
+    with pytest.raises(DataError, match="choose another --out"):
+        forge(photos, tmp_path / "out", Maker("inv", 8, {"seed": "1"}, invert), longest=128)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no image found"):
+        forge(tmp_path / "empty", tmp_path / "o2", Maker("inv", 8, {}, invert))
+
+
+@pytest.mark.parametrize(("latent", "bypass"), [(4, False), (16, False), (32, True)])
+def test_every_member_of_the_family_loads_and_runs(tmp_path: Path, latent: int, bypass: bool) -> None:
+    torch.manual_seed(0)
+    model = TinyAutoencoder(latent, bypass=bypass).half()
+    torch.save(model.encoder.state_dict(), tmp_path / "e.pth")
+    torch.save(model.decoder.state_dict(), tmp_path / "d.pth")
+    made = maker(tmp_path / "e.pth", tmp_path / "d.pth", name="m")
+    assert set(made.parameters) == {"encoder", "decoder"}
+    photo = picture(0, 64, 80)
+    twin = made.make(photo)
+    assert twin.shape == photo.shape
+    assert twin.dtype == np.uint8
+    reference = model.float()(torch.from_numpy(photo).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0)
+    assert np.abs(twin - (reference * 255).round().detach().numpy()).max() <= 1
+
+
+def test_halves_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    four, sixteen = TinyAutoencoder(4, bypass=False), TinyAutoencoder(16, bypass=False)
+    torch.save(four.encoder.state_dict(), tmp_path / "e.pth")
+    torch.save(sixteen.decoder.state_dict(), tmp_path / "d.pth")
+    with pytest.raises(WeightsError, match="d.pth.*decoder.*4 latent channels"):
+        TinyAutoencoder.load(tmp_path / "e.pth", tmp_path / "d.pth")
+    torch.save({"x": torch.ones(1)}, tmp_path / "x.pth")
+    with pytest.raises(WeightsError, match="not an encoder"):
+        TinyAutoencoder.load(tmp_path / "x.pth", tmp_path / "d.pth")
+    torch.save(four, tmp_path / "whole.pth")
+    with pytest.raises(WeightsError, match="never unpickled"):
+        TinyAutoencoder.load(tmp_path / "whole.pth", tmp_path / "d.pth")
+    with pytest.raises(WeightsError, match="no such file"):
+        TinyAutoencoder.load(tmp_path / "none.pth", tmp_path / "d.pth")
+
+
+def test_twin_rounds_to_the_nearest_level() -> None:
+    class Identity(TinyAutoencoder):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images
+
+    photo = picture(0, 16, 16)
+    assert np.array_equal(make_twin(Identity(4, bypass=False), photo), photo)
