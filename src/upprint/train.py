@@ -1,0 +1,354 @@
+"""Training: a frozen config read from TOML, and one loop.
+
+Lightning Fabric carries the loop over CPU, one GPU and several, with mixed precision. The order of
+the data and every random draw depend on (seed, epoch, unit) alone, so a run that was killed and
+resumed ends in the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import shlex
+import sys
+import time
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.csv_logs import CSVLogger
+from lightning_fabric.loggers.logger import Logger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from upprint import __version__
+from upprint.allocator import keep_pages
+from upprint.curves import draw_curves
+from upprint.data.loader import Batches, CropRule, Crops, pairs
+from upprint.data.sample import Sample
+from upprint.detector import Detector
+from upprint.record import build
+from upprint.result import ConfigError, Progress
+from upprint.systems import create
+
+SPLIT_SEED = 0
+"""One seed for every run, so that a photo kept for validation once is kept from training always."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which pictures; see `upprint.data.layouts` for the layouts and their options."""
+
+    root: str
+    layout: str
+    options: dict[str, Any] = field(default_factory=dict)
+    validation: float = 0.1
+    """Share of sources kept for validation; 0 where `validation_options` name a split of the data's own."""
+    validation_options: dict[str, Any] | None = None
+    """Options that read the data's own validation split, e.g. {split = "val"}."""
+    hold_out: tuple[str, ...] = ()
+    """Source keys or patterns ("flickr/*") that are never read: they are for tests."""
+    cache: bool = False
+    """Keep decoded pictures in memory: for small sets."""
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """Adam. `step` multiplies the rate by `decay` every `decay_epochs`; `cosine` falls to zero."""
+
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    decay: float = 0.9
+    decay_epochs: int = 10
+    warmup_steps: int = 0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything a run depends on. Exactly one of `epochs` and `steps` is given."""
+
+    system: str
+    out: str
+    data: DataConfig
+    options: dict[str, Any] = field(default_factory=dict)
+    crops: CropRule = field(default_factory=CropRule)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    epochs: int | None = None
+    steps: int | None = None
+    batch: int = 32
+    paired: bool = False
+    """Batches hold photos together with their twins, which share every random draw."""
+    seed: int = 0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    accelerator: str = "auto"
+    devices: int | Literal["auto"] = "auto"
+    workers: int = 2
+    threads: int | None = None
+    checkpoint_every: int = 500
+    validate_every: int | None = None
+    """Steps between validations; by default once an epoch."""
+    log_every: int = 20
+    curves: Literal["csv", "tensorboard"] = "csv"
+    trained_on: str = "not stated"
+    """Plain words for the card: which pictures, whose."""
+    licence: str = "not stated"
+    """Under what terms the weights may be used."""
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise ConfigError("training length: give exactly one of epochs and steps")
+        if self.batch < 1 or (self.paired and self.batch % 2):
+            raise ConfigError(f"batch {self.batch}: expected a positive number, even where paired")
+        if self.devices != "auto" and self.devices > 1 and not self.data.cache and self.workers == 0:
+            raise ConfigError("several devices need workers >= 1 or cache = true, or they wait for the disk")
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a TOML config; unknown keys are refused.
+
+    Raises:
+        ConfigError: unreadable, not TOML, unknown or missing keys, values of the wrong kind.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML ({error})") from error
+    return build(TrainConfig, raw, str(path), ConfigError)
+
+
+def fit(
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    stop_after: int | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> Path:
+    """Train; returns the path of the weights, `<out>/<system>.safetensors`.
+
+    Args:
+        config: the run. It is written to `<out>/config.json`.
+        resume: go on from `<out>/last.ckpt` where there is one.
+        stop_after: leave after this many steps of this call, at a checkpoint.
+        progress: called after every step with (step, steps).
+
+    Raises:
+        ConfigError: `out` holds another run, or one that must be resumed or removed.
+        DataError: no usable data.
+    """
+    keep_pages()
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    out = Path(config.out)
+    _claim(out, config, resume=resume)
+    fabric = Fabric(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        precision=config.precision,
+        loggers=_loggers(config, out),
+    )
+    fabric.launch()
+    fabric.seed_everything(config.seed, verbose=False)
+
+    train, validation = training_samples(config.data)
+    units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
+    detector = create(config.system, **config.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.Adam(
+        detector.parameters(),
+        lr=config.optimiser.lr,
+        betas=config.optimiser.betas,
+        weight_decay=config.optimiser.weight_decay,
+    )
+    model, optimiser = fabric.setup(detector, optimiser)
+
+    state: dict[str, Any] = {"model": model, "optimiser": optimiser, "step": 0}
+    checkpoint = out / "last.ckpt"
+    if checkpoint.exists():
+        fabric.load(checkpoint, state, weights_only=True)
+    start = state["step"]
+    batches = Batches(
+        units,
+        batch=config.batch,
+        seed=config.seed,
+        start=start,
+        stop=0,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )
+    total = config.steps if config.steps is not None else (config.epochs or 0) * batches.steps_per_epoch
+    batches.stop = total if stop_after is None else min(total, start + stop_after)
+    validate_every = config.validate_every or batches.steps_per_epoch
+
+    crops = Crops(train, config.crops, training=True, cache=config.data.cache)
+    held = Crops(validation, config.crops, training=False, cache=config.data.cache)
+    loader = DataLoader(
+        crops,
+        batch_sampler=batches,
+        num_workers=config.workers,
+        persistent_workers=config.workers > 0,
+        generator=torch.Generator().manual_seed(config.seed),
+    )
+    placed = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+
+    began, seen = time.perf_counter(), 0
+    for step, (images, labels) in enumerate(placed, start=start + 1):
+        rate = learning_rate(config.optimiser, step - 1, total, batches.steps_per_epoch)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        loss = training_step(fabric, model, optimiser, images, labels)
+        seen += len(labels) * fabric.world_size
+        if step % config.log_every == 0:
+            speed = seen / (time.perf_counter() - began)
+            fabric.log_dict({"loss": loss.item(), "lr": rate, "images_per_second": speed}, step)
+            began, seen = time.perf_counter(), 0
+        if len(held) and (step % validate_every == 0 or step == total):
+            fabric.log_dict(_validate(fabric, detector, held, config.batch), step)
+            began, seen = time.perf_counter(), 0
+        if step % config.checkpoint_every == 0 or step == batches.stop:
+            state["step"] = step
+            _save(fabric, checkpoint, state)
+        progress(step, total)
+
+    for logger in fabric.loggers:
+        logger.finalize("success")
+    weights = out / f"{config.system}.safetensors"
+    if fabric.is_global_zero:
+        draw_curves(out / "curves", out / "curves.png")
+        if batches.stop == total:
+            _export_weights(detector, config, train, weights)
+    fabric.barrier()
+    return weights
+
+
+def training_step(
+    fabric: Fabric, model: torch.nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor
+) -> Tensor:
+    """One step of binary cross-entropy on logits; returns the loss."""
+    model.train()
+    optimiser.zero_grad(set_to_none=True)
+    logits = model(images.to(memory_format=torch.channels_last))
+    loss = functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    fabric.backward(loss)
+    optimiser.step()
+    return loss.detach()
+
+
+def learning_rate(config: OptimiserConfig, step: int, total: int, steps_per_epoch: int) -> float:
+    """The rate of the 0-based `step`.
+
+    `step` reproduces the authors' schedule: times `decay` after epochs decay_epochs, 2 decay_epochs, ...
+    counted from 0, i.e. first when `decay_epochs` + 1 epochs are done.
+    """
+    warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    if config.schedule == "cosine":
+        return config.lr * warm * 0.5 * (1 + math.cos(math.pi * step / total))
+    if config.schedule == "step":
+        finished = step // steps_per_epoch
+        return config.lr * warm * config.decay ** (max(0, finished - 1) // config.decay_epochs)
+    return config.lr * warm
+
+
+def training_samples(config: DataConfig) -> tuple[list[Sample], list[Sample]]:
+    """(training, validation) samples, split by source; held-out sources are in neither."""
+    from upprint.data.layouts import read
+    from upprint.data.split import split
+
+    samples = read(Path(config.root), config.layout, **config.options).samples
+    shares = {"train": 1 - config.validation, "validation": config.validation}
+    parts = split(samples, shares, SPLIT_SEED, hold_out_sources=config.hold_out)
+    if config.validation_options is None:
+        return list(parts["train"]), list(parts["validation"])
+    if config.validation:
+        raise ConfigError("validation: give either a share or validation_options, not both")
+    return list(samples), list(read(Path(config.root), config.layout, **config.validation_options).samples)
+
+
+def _validate(fabric: Fabric, detector: Detector, held: Crops, batch_size: int) -> dict[str, float]:
+    """Loss, accuracy at logit 0, AP and AUROC on central crops of the validation sources."""
+    from upprint.evaluate.metrics import accuracy, auroc, average_precision
+
+    if not fabric.is_global_zero:
+        return {}
+    detector.eval()
+    logits: list[Tensor] = []
+    labels: list[float] = []
+    with torch.inference_mode(), fabric.autocast():
+        for indices in _chunks(range(len(held)), batch_size):
+            images, chunk = zip(*(held[index, index] for index in indices), strict=True)
+            batch = torch.stack(images).to(fabric.device, memory_format=torch.channels_last)
+            logits.append(detector(batch).float().cpu())
+            labels.extend(chunk)
+    scores, truth = torch.cat(logits), torch.tensor(labels)
+    figures = {"val_loss": functional.binary_cross_entropy_with_logits(scores, truth).item()}
+    figures["val_accuracy"] = accuracy(truth.numpy().astype(int), scores.numpy())
+    if 0 < truth.sum() < len(truth):
+        figures["val_auroc"] = auroc(truth.numpy().astype(int), scores.numpy())
+        figures["val_ap"] = average_precision(truth.numpy().astype(int), scores.numpy())
+    return figures
+
+
+def _chunks(items: range, size: int) -> Iterable[range]:
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def _save(fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
+    """Replace the checkpoint only once the new one is whole."""
+    temporary = path.with_suffix(".tmp")
+    fabric.save(temporary, state)
+    if fabric.is_global_zero:
+        temporary.replace(path)
+    fabric.barrier()
+
+
+def _export_weights(detector: Detector, config: TrainConfig, samples: list[Sample], path: Path) -> None:
+    from upprint.checkpoints import save_safetensors
+
+    listing = "\n".join(f"{s.label} {s.subset} {s.source}" for s in samples)
+    metadata = {
+        "config": json.dumps(asdict(config), sort_keys=True),
+        "trained_on": f"{config.trained_on} ({len(samples)} pictures)",
+        "training_list_sha256": hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),
+        "command": shlex.join(["upprint", *sys.argv[1:]]),
+        "licence": config.licence,
+        "version": __version__,
+    }
+    save_safetensors(detector, path, metadata)
+
+
+def _loggers(config: TrainConfig, out: Path) -> list[Logger]:
+    """CSV always, one part for each start of the run; TensorBoard where asked for."""
+    part = f"part_{len(list((out / 'curves').glob('part_*')))}"
+    loggers: list[Logger] = [CSVLogger(root_dir=out, name="curves", version=part, flush_logs_every_n_steps=1)]
+    if config.curves == "tensorboard":
+        loggers.append(TensorBoardLogger(root_dir=out, name="tensorboard", version=""))
+    return loggers
+
+
+def _claim(out: Path, config: TrainConfig, *, resume: bool) -> None:
+    """Make `out` this run's folder; refuse to mix it with another run."""
+    text = json.dumps(asdict(config), indent=2, sort_keys=True) + "\n"
+    written = out / "config.json"
+    if written.exists():
+        if not resume:
+            raise ConfigError(f"{out} holds a run already; go on with --resume, or choose another out")
+        before = build(
+            TrainConfig, json.loads(written.read_text(encoding="utf-8")), str(written), ConfigError
+        )
+        if before != config:
+            names = [
+                f.name
+                for f in dataclasses.fields(config)
+                if getattr(before, f.name) != getattr(config, f.name)
+            ]
+            raise ConfigError(f"{out} was trained with other settings of {names}; choose another out")
+    out.mkdir(parents=True, exist_ok=True)
+    written.write_text(text, encoding="utf-8")
