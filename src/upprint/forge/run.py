@@ -55,7 +55,7 @@ def forge(
     smallest: int = 128,
     progress: Progress = lambda _done, _total: None,
 ) -> Forged:
-    """Write `out/photos/...` and `out/twins/<maker>/...` with one manifest row each.
+    """Write `out/photos/<maker>/...` and `out/twins/<maker>/...` with one manifest row each.
 
     A pair counts once its two manifest rows are written; a killed run makes the unfinished pair
     again and goes on. Photos are read in sorted order.
@@ -123,7 +123,7 @@ def _pair(
         photo = encode_like(photo, history)
     rows = []
     for label, pixels, relative in (
-        (0, photo, Path("photos") / f"{key}.png"),
+        (0, photo, Path("photos") / maker.name / f"{key}.png"),
         (1, twin, Path("twins") / maker.name / f"{key}.png"),
     ):
         rows.append(
