@@ -26,12 +26,17 @@ def read_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def draw_curves(folder: Path, picture: Path) -> None:
-    """Draw every curve in `folder` into one PNG: losses together, the other figures one panel each."""
+    """Draw every curve in `folder` into one PNG: losses together, the other figures one panel each.
+
+    Writes nothing where nothing was logged, as in a run shorter than `log_every`.
+    """
     require("matplotlib", extra="train", purpose="drawing learning curves")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     curves = read_curves(folder)
+    if not curves:
+        return
     panels: dict[str, list[str]] = {}
     for name in curves:
         panels.setdefault("loss" if name.endswith("loss") else name, []).append(name)

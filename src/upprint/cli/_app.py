@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,7 +14,6 @@ from upprint.result import UpprintError
 
 app = typer.Typer(
     name="upprint",
-    help="Tell generated images from camera-made ones by the print that up-sampling leaves.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -23,6 +23,23 @@ stderr = Console(stderr=True)
 
 EXIT_OK, EXIT_FILES_FAILED, EXIT_USAGE = 0, 1, 2
 """Files with an error row, or a regression found, exit 1; wrong use and impossible requests exit 2."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from upprint import __version__
+
+        console.print(f"upprint {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Tell generated images from camera-made ones by the print that up-sampling leaves."""
 
 
 def main() -> None:
