@@ -1,0 +1,1 @@
+"""Scanning without torch: sessions, calibration, the scan itself, its outputs."""

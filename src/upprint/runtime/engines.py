@@ -1,0 +1,125 @@
+"""The two inference engines behind `Session`, opened from the bytes of an ONNX graph.
+
+ONNX Runtime in fp32 is the reference: its results do not depend on the number of threads, bit for bit.
+OpenVINO runs bf16 where the processor multiplies in bf16, fp32 elsewhere; the pixel differences stay
+integers in the graph, so bf16 touches only the network behind them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upprint.result import ConfigError, WeightsError, require
+
+ENGINES = ("onnxruntime", "openvino")
+
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+Run = Callable[[NDArray[np.uint8]], Arrays]
+Port = tuple[str, str, int]
+"""Name, dtype and number of axes of an input or output."""
+
+INPUTS: list[Port] = [("images", "uint8", 4)]
+OUTPUTS: list[Port] = [("logit", "float32", 1), ("cam", "float32", 3)]
+
+
+def opener(engine: str) -> Callable[[bytes, str, int | None], Run]:
+    """The function that opens a graph (bytes, its name for messages, threads) in `engine`.
+
+    Raises:
+        ConfigError: unknown engine.
+        MissingExtra: OpenVINO is not installed.
+    """
+    if engine == "onnxruntime":
+        return _onnxruntime
+    if engine == "openvino":
+        require("openvino", extra="fast", purpose="the engine 'openvino'")
+        return _openvino
+    raise ConfigError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
+
+
+def _onnxruntime(graph: bytes, origin: str, threads: int | None) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the engine's own exceptions share no base class below this
+        raise WeightsError(f"{origin}: ONNX Runtime cannot open it ({error})") from error
+    _check_ports(origin, "input", [_onnx_port(port) for port in session.get_inputs()], INPUTS)
+    _check_ports(origin, "output", [_onnx_port(port) for port in session.get_outputs()], OUTPUTS)
+
+    def run(batch: NDArray[np.uint8]) -> Arrays:
+        logits, cam = session.run(["logit", "cam"], {"images": batch})
+        return logits, cam
+
+    return run
+
+
+def _onnx_port(port: Any) -> Port:
+    names = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
+    return port.name, names.get(port.type, port.type), len(port.shape)
+
+
+def _openvino(graph: bytes, origin: str, threads: int | None) -> Run:
+    import openvino
+
+    core = openvino.Core()
+    settings: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "bf16" if has_bf16() else "f32",
+    }
+    if threads:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    try:
+        model = core.read_model(BytesIO(graph))
+        compiled = core.compile_model(model, "CPU", settings)
+    except Exception as error:  # the engine's own exceptions share no base class below this
+        raise WeightsError(f"{origin}: OpenVINO cannot open it ({error})") from error
+    _check_ports(origin, "input", [_openvino_port(port) for port in compiled.inputs], INPUTS)
+    _check_ports(origin, "output", [_openvino_port(port) for port in compiled.outputs], OUTPUTS)
+    request, lock = compiled.create_infer_request(), threading.Lock()
+    logit_port, cam_port = compiled.output("logit"), compiled.output("cam")
+
+    def run(batch: NDArray[np.uint8]) -> Arrays:
+        with lock:  # a request holds one batch at a time
+            found = request.infer({"images": batch})
+            return np.array(found[logit_port]), np.array(found[cam_port])
+
+    return run
+
+
+def _openvino_port(port: Any) -> Port:
+    names = {"u8": "uint8", "f32": "float32"}
+    kind = port.get_element_type().get_type_name()
+    return port.get_any_name(), names.get(kind, kind), len(port.get_partial_shape())
+
+
+def _check_ports(origin: str, what: str, found: list[Port], expected: list[Port]) -> None:
+    if sorted(found) != sorted(expected):
+        raise WeightsError(
+            f"{origin}: {what}s are {_ports(found)}, expected {_ports(expected)}; export the system again"
+        )
+
+
+def _ports(ports: list[Port]) -> str:
+    return ", ".join(f"{name} {dtype} with {axes} axes" for name, dtype, axes in ports) or "none"
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies in bf16 (AVX512-BF16 or AMX); asked of Linux, else no."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
