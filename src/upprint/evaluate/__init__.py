@@ -1,0 +1,1 @@
+"""Predictions to a file, metrics from the file, tables from results."""
