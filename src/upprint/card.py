@@ -116,7 +116,7 @@ class SystemCard:
     limits: tuple[str, ...] = ()
     """What the system cannot see."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Builder options of this instance, e.g. {"block": 2, "anchor": 0}."""
+    """Builder options of this instance, e.g. {"block": 2, "anchor": 1}."""
     weights: Weights | None = None
     calibration: Calibration | None = None
     numbers: tuple[Number, ...] = ()
@@ -135,7 +135,12 @@ class SystemCard:
             raw = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise CardError(f"{origin}: not a card in JSON ({error})") from error
-        return build(cls, raw, origin, CardError)
+        try:
+            return build(cls, raw, origin, CardError)
+        except (CardError, OverflowError) as error:
+            if str(error).startswith(origin):
+                raise
+            raise CardError(f"{origin}: {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> SystemCard:

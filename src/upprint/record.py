@@ -53,7 +53,10 @@ def _value(hint: Any, raw: Any, where: str, error: type[UpprintError]) -> Any:
             raise error(f"{where}: expected a table, found {raw!r}")
         return {key: _value(arguments[1], value, f"{where}.{key}", error) for key, value in raw.items()}
     if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
-        return float(raw)
+        try:
+            return float(raw)
+        except OverflowError as problem:
+            raise error(f"{where}: {problem}") from problem
     if not isinstance(raw, hint) or (isinstance(raw, bool) and hint is not bool):
         raise error(f"{where}: expected {hint.__name__}, found {raw!r}")
     return raw

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from upprint.card import SystemCard
 from upprint.detector import Detector
 from upprint.nets.resnet import ResNet
-from upprint.ops.npr import Anchor, check_block_anchor
+from upprint.ops.anchor import Anchor, check_block_anchor
 from upprint.ops.npr import npr as npr_of
 from upprint.systems._official import OfficialLayout
 from upprint.systems._registry import register

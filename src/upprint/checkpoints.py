@@ -1,0 +1,301 @@
+"""Weights on disk: safetensors in and out, and the authors' own checkpoints once, on their way in.
+
+Loading is strict: every tensor of the detector, by name, shape and dtype, and nothing else, or an error
+that says what differs and leaves the detector untouched. Nothing is unpickled beyond plain tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from upprint.detector import Detector
+from upprint.result import ConfigError, WeightsError, require
+from upprint.systems import _official as official
+from upprint.systems import create
+from upprint.systems._official import some
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What `import_official` read and wrote.
+
+    `wrapper` and `prefix` are those found in the file, "" where there was none; `dropped` lists what the
+    file held beside the weights (optimiser state and the like) and tensors that the system does not use.
+    """
+
+    system: str
+    source: Path
+    source_sha256: str
+    path: Path
+    sha256: str
+    tensors: int
+    parameters: int
+    wrapper: str
+    prefix: str
+    dropped: tuple[str, ...]
+    flipped: bool
+    notes: tuple[str, ...]
+
+
+def save_safetensors(detector: Detector, path: str | os.PathLike[str], metadata: Mapping[str, str]) -> str:
+    """Write the detector's state; the file appears whole or not at all, the same bytes for the same state.
+
+    Args:
+        detector: what to save; its system's name and builder options are added to the metadata.
+        path: the file to write; its folder is made.
+        metadata: text by name. `trained_on`, `command` and `licence` reach the card at export.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        WeightsError: the metadata contradict the detector, or the file cannot be written.
+    """
+    identity = _identity(detector)
+    wrong = {key: metadata[key] for key in identity if metadata.get(key, identity[key]) != identity[key]}
+    if wrong:
+        raise WeightsError(f"{path}: metadata say {wrong}, the detector is {identity}")
+    tensors = {name: t.detach().cpu().contiguous().clone() for name, t in detector.state_dict().items()}
+    safetensors = require("safetensors.torch", extra="train", purpose="saving weights")
+    packed: bytes = safetensors.save(tensors)
+    data = _with_metadata(packed, {**metadata, **identity})
+    write_whole(Path(path), data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_safetensors(detector: Detector, path: str | os.PathLike[str], sha256: str | None = None) -> str:
+    """Fill the detector from a safetensors file, wholly or not at all.
+
+    Args:
+        detector: built for the system and options that the file was saved from.
+        path: the file.
+        sha256: what the file must hash to, where that is known.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        WeightsError: unreadable, another hash, another system or options, or tensors that do not fit; the
+            message names what differs.
+    """
+    data, found = _read(Path(path))
+    if sha256 is not None and found != sha256.lower():
+        raise WeightsError(
+            f"{path}: its SHA-256 is {found}, expected {sha256.lower()}; fetch or copy the file again"
+        )
+    tensors, metadata = _unpack(data, str(path))
+    identity = _identity(detector)
+    wrong = {key: metadata[key] for key in identity if metadata.get(key, identity[key]) != identity[key]}
+    if wrong:
+        raise WeightsError(
+            f"{path}: weights of {wrong}, the detector is {identity}; build the one that was saved"
+        )
+    check_state(detector.state_dict(), tensors, str(path))
+    detector.load_state_dict(tensors, strict=True)
+    return found
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The text stored in a safetensors file: system, options, licence, ..."""
+    data, _ = _read(Path(path))
+    return _unpack(data, str(path))[1]
+
+
+def load_detector(
+    path: str | os.PathLike[str], *, system: str | None = None, sha256: str | None = None
+) -> Detector:
+    """Build the detector that a safetensors file was saved from, and load it.
+
+    Args:
+        path: a file of `save_safetensors`.
+        system: the system, where the file does not name it; a contradiction is an error.
+        sha256: what the file must hash to.
+
+    Raises:
+        WeightsError: as `load_safetensors`; also where neither the file nor the caller names a system.
+    """
+    metadata = read_metadata(path)
+    name = metadata.get("system", system)
+    if system is not None and name != system:
+        raise WeightsError(f"{path}: weights of system {name!r}, asked for {system!r}")
+    if name is None:
+        raise WeightsError(f"{path}: the file does not say which system it belongs to; name one")
+    try:
+        options = json.loads(metadata.get("options", "{}"))
+    except ValueError as error:
+        raise WeightsError(f"{path}: its metadata's options are not JSON ({error})") from error
+    if not isinstance(options, dict):
+        raise WeightsError(f"{path}: its metadata's options are {options!r}, expected names and values")
+    detector = create(name, **options)
+    load_safetensors(detector, path, sha256)
+    return detector
+
+
+def import_official(system: str, source: str | os.PathLike[str], out: str | os.PathLike[str]) -> Imported:
+    """Turn the authors' checkpoint into our safetensors, strictly.
+
+    Accepts what the system's `OfficialLayout` describes: a bare state dict or one below a known wrapper
+    name, with its prefix on every key or on none. Read with `torch.load(weights_only=True)` only.
+
+    Args:
+        system: a registered name, with its default options.
+        source: the .pth (or .tar) file.
+        out: the safetensors file to write.
+
+    Raises:
+        WeightsError: no layout is known, the file is no such checkpoint, or its tensors do not fit.
+    """
+    source, out = Path(source), Path(out)
+    detector = create(system)
+    layout = detector.official
+    if layout is None:
+        raise WeightsError(f"system {system!r}: no official checkpoint layout is known, nothing to import")
+    if source.resolve() == out.resolve():
+        raise ConfigError(f"{source}: the output is the file itself; name another with --out")
+    data, found = _read(source)
+    wrapped, wrapper, beside = official.unwrap(_load_plain(data, source), layout, source)
+    state, prefix = official.strip_prefix(wrapped, layout.prefix, source)
+    renamed, unused = official.rename(state, layout, source)
+    tensors = official.orient(renamed, layout, source)
+    check_state(detector.state_dict(), tensors, str(source))
+    detector.load_state_dict(tensors, strict=True)
+    metadata = {
+        "origin": source.name,
+        "origin_sha256": found,
+        "licence": layout.licence,
+        "trained_on": f"by the authors; their checkpoint {source.name}",
+    }
+    digest = save_safetensors(detector, out, metadata)
+    return Imported(
+        system=system,
+        source=source,
+        source_sha256=found,
+        path=out,
+        sha256=digest,
+        tensors=len(tensors),
+        parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad),
+        wrapper=wrapper,
+        prefix=prefix,
+        dropped=(*beside, *unused),
+        flipped=not layout.fake_is_one,
+        notes=official.notes(source, found, layout),
+    )
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """A flat name -> tensor mapping from `.safetensors` or a torch file; half precision becomes single.
+
+    Raises:
+        WeightsError: missing, damaged, or holding anything but named tensors.
+    """
+    data, _ = _read(path)
+    if path.suffix == ".safetensors":
+        state: object = _unpack(data, str(path))[0]
+    else:
+        state = _load_plain(data, path)
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{path}: expected a flat mapping of names to tensors; save the state dict alone")
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
+def check_state(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], origin: str) -> None:
+    """Raise `WeightsError` naming what differs between two state dicts: keys, shapes, dtypes, NaN."""
+    both = [name for name in expected if name in found]
+    faults = {
+        "missing": [name for name in expected if name not in found],
+        "unexpected": [name for name in found if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+            for name in both
+            if found[name].shape != expected[name].shape
+        ],
+        "of another dtype": [
+            f"{name} {found[name].dtype} instead of {expected[name].dtype}"
+            for name in both
+            if found[name].dtype != expected[name].dtype
+        ],
+        "not finite": [name for name in both if not bool(found[name].isfinite().all())],
+    }
+    parts = [f"{len(names)} {kind} ({some(names)})" for kind, names in faults.items() if names]
+    if parts:
+        raise WeightsError(
+            f"{origin}: the weights do not fit, {len(expected)} tensors expected and {len(found)} found: "
+            f"{'; '.join(parts)}; nothing was loaded"
+        )
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file through a neighbour that is renamed, so that no reader sees a part of it."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be written ({error})") from error
+
+
+def _identity(detector: Detector) -> dict[str, str]:
+    card = detector.card
+    return {"system": card.name, "options": json.dumps(card.options, sort_keys=True)}
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """A file's bytes and their SHA-256; what is hashed is what is then parsed."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); expected a file of weights") from error
+    return data, hashlib.sha256(data).hexdigest()
+
+
+def _unpack(data: bytes, origin: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file's bytes."""
+    safetensors = require("safetensors", extra="train", purpose="loading weights")
+    loader = require("safetensors.torch", extra="train", purpose="loading weights")
+    try:
+        tensors: dict[str, Tensor] = loader.load(data)
+    except (safetensors.SafetensorError, KeyError) as error:
+        raise WeightsError(f"{origin}: not a safetensors file of torch tensors ({error})") from error
+    return tensors, dict(_header(data).get("__metadata__", {}))
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    header: dict[str, Any] = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return header
+
+
+def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Put metadata in a safetensors header, sorted: the library's own order changes from run to run."""
+    # File names in a command may hold bytes that are not UTF-8; the format takes UTF-8 only.
+    texts = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in metadata.items()}
+    header = _header(data) | {"__metadata__": {"format": "pt", **texts}}
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + int.from_bytes(data[:8], "little") :]
+
+
+def _load_plain(data: bytes, source: Path) -> object:
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # the reader raises anything at all on bytes that it does not know
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        found = f"it holds a Python object, {refused[1]}" if refused else type(error).__name__
+        raise WeightsError(
+            f"{source}: not a torch checkpoint of plain tensors ({found}); expected a .pth file with a state "
+            "dict; nothing else is unpickled"
+        ) from error
