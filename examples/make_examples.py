@@ -31,7 +31,8 @@ def fractal(shape: tuple[int, int], rng: np.random.Generator, *, slope: float) -
     radius[0, 0] = 1
     phase = np.exp(2j * np.pi * rng.random(radius.shape))
     field = np.fft.irfft2(phase / radius ** (slope / 2), shape)
-    return (field - field.min()) / (field.max() - field.min())
+    scaled: Linear = (field - field.min()) / (field.max() - field.min())
+    return scaled
 
 
 def hills(y: Linear, _x: Linear, rng: np.random.Generator) -> Linear:
@@ -94,8 +95,9 @@ def bricks(y: Linear, x: Linear, rng: np.random.Generator) -> Linear:
 
 def camera(linear: Linear, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Lens, Bayer sensor with noise, bilinear demosaicing, tone curve; halves both sides."""
-    small = sum(np.roll(linear, shift, axis) for shift in (-1, 0, 1) for axis in (0, 1)) / 6
-    small = np.clip(small.reshape(HEIGHT, 2, WIDTH, 2, 3).mean((1, 3)), 0, 1)
+    shifted = [np.roll(linear, shift, axis) for shift in (-1, 0, 1) for axis in (0, 1)]
+    lens = np.mean(shifted, axis=0)
+    small = np.clip(lens.reshape(HEIGHT, 2, WIDTH, 2, 3).mean((1, 3)), 0, 1)
     masks = np.zeros((HEIGHT, WIDTH, 3))
     masks[0::2, 0::2, 0] = masks[0::2, 1::2, 1] = masks[1::2, 0::2, 1] = masks[1::2, 1::2, 2] = 1
     electrons = rng.poisson(small * 3000) / 3000 + rng.normal(0, 0.002, small.shape)
@@ -106,7 +108,8 @@ def camera(linear: Linear, rng: np.random.Generator) -> NDArray[np.uint8]:
         for a in (raw, masks)
     )
     full = np.where(masks > 0, raw, spread / weight)
-    return np.rint(255 * np.clip(full, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(255 * np.clip(full, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+    return pixels
 
 
 def photograph(scene: Callable[[Linear, Linear, np.random.Generator], Linear], seed: int) -> bytes:

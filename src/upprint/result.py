@@ -8,6 +8,7 @@ UpprintError
 │   ├── UnsupportedImage      a known format in a form we refuse to guess about
 │   ├── CorruptImage          the decoder gave up, or the data end early
 │   ├── ImageTooLarge         more pixels than the limit
+│   ├── TooSlow               a picture that took longer than the service's time limit
 │   └── WorkerLost            the process that read the file died (twice) on it
 ├── ConfigError               a setting, option or config key that makes no sense
 ├── CardError                 a system card that cannot be read
@@ -79,6 +80,10 @@ class ImageTooLarge(ImageError):
     pass
 
 
+class TooSlow(ImageError):
+    pass
+
+
 class WorkerLost(ImageError):
     pass
 
@@ -112,8 +117,20 @@ class ResumeError(UpprintError):
 
 
 class MissingExtra(UpprintError):
+    """An optional dependency is not installed.
+
+    Args:
+        package: what is missing.
+        extra: the extra of upprint that brings it.
+        purpose: what needed it.
+    """
+
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {package!r}; install it with: pip install 'upprint[{extra}]'")
+        super().__init__(package, extra, purpose)
+        self.package, self.extra, self.purpose = package, extra, purpose
+
+    def __str__(self) -> str:
+        return f"{self.purpose} needs {self.package!r}; install it with: pip install 'upprint[{self.extra}]'"
 
 
 def require(module: str, *, extra: str, purpose: str) -> Any:
@@ -121,7 +138,7 @@ def require(module: str, *, extra: str, purpose: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or not module.startswith(error.name):
+        if error.name is None or not (module == error.name or module.startswith(error.name + ".")):
             raise
         raise MissingExtra(module.partition(".")[0], extra, purpose) from error
 
@@ -135,7 +152,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """One row of a scan. A field that does not apply is None; an errored file has only path, system and error.
+    """One row of a scan. What does not apply is None; an errored file has only path, system and error.
 
     `logit` is the pooled score, higher = more likely generated; `probability` is its calibrated value in
     [0, 1]; `tiles` how many tiles were scored; `format` the format found inside the file; `notes` what the

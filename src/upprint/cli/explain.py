@@ -37,12 +37,13 @@ def explain(
 
     from upprint import images
     from upprint.explain import Explained, describe, tile_cam, whole_cam, write
-    from upprint.explain.maps import check, check_same_size, parse_anchor
+    from upprint.explain.maps import check_same_size, parse_anchor
+    from upprint.ops.anchor import check_block_anchor
     from upprint.runtime.session import load
     from upprint.runtime.store import DEFAULT_SYSTEM
 
     anchored = parse_anchor(anchor)
-    check(block, anchored)
+    check_block_anchor(block, anchored)
     paths = [image] if image2 is None else [image, image2]
     decoded = [images.decode(path) for path in paths]
     if image2 is not None:

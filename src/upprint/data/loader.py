@@ -122,7 +122,7 @@ def pairs(samples: Sequence[Sample]) -> list[tuple[int, ...]]:
         DataError: a twin whose photo is missing.
     """
     photos = {(s.subset, s.source): i for i, s in enumerate(samples) if s.label == REAL}
-    units = []
+    units: list[tuple[int, ...]] = []
     for index, sample in enumerate(samples):
         if sample.label == GENERATED:
             if (sample.subset, sample.source) not in photos:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from upprint.explain import figure, overlay, sheets
 from upprint.explain.cam import CamMap
-from upprint.explain.maps import Anchor, check_same_size, npr
+from upprint.explain.maps import check_same_size, npr
+from upprint.ops.anchor import Anchor
 from upprint.result import ConfigError, ScanResult
 from upprint.runtime.rows import kind
 

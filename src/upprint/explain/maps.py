@@ -7,14 +7,14 @@ holds it equal to `upprint.ops.npr`.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from upprint.ops.anchor import Anchor, check_block_anchor
 from upprint.result import ConfigError
 
-Anchor = int | Literal["mean", "max"]
 Pixels = NDArray[np.uint8]
 Values = NDArray[Any]
 
@@ -50,7 +50,7 @@ def npr(pixels: Pixels, block: int = 2, anchor: Anchor = 1) -> Values:
     Raises:
         ConfigError: block or anchor outside these ranges.
     """
-    check(block, anchor)
+    check_block_anchor(block, anchor)
     x = pixels.astype(np.int16)
     height, width = x.shape[:2]
     if isinstance(anchor, int):
@@ -69,17 +69,6 @@ def npr(pixels: Pixels, block: int = 2, anchor: Anchor = 1) -> Values:
         inside = np.outer(np.minimum(block, height - rows), np.minimum(block, width - columns))
         pooled = total / inside[..., None].astype(np.float32)
     return x - pooled.repeat(block, axis=0)[:height].repeat(block, axis=1)[:, :width]
-
-
-def check(block: int, anchor: Anchor) -> None:
-    """Raise `ConfigError` unless block >= 2 and anchor is 1..block², "mean" or "max"."""
-    if block < 2:
-        raise ConfigError(f"NPR block size {block}: expected at least 2")
-    if isinstance(anchor, str):
-        if anchor not in ("mean", "max"):
-            raise ConfigError(f"NPR anchor {anchor!r}: expected 'mean', 'max' or an index 1..{block * block}")
-    elif not 1 <= anchor <= block * block:
-        raise ConfigError(f"NPR anchor {anchor}: expected an index 1..{block * block} for block size {block}")
 
 
 def differential(

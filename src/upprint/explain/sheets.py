@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from upprint.explain import colour, figure
-from upprint.explain.maps import Anchor, differential, npr, pool_extreme, reduction, scale_limit
+from upprint.explain.maps import differential, npr, pool_extreme, reduction, scale_limit
 from upprint.explain.overlay import SHORTEST
+from upprint.ops.anchor import Anchor
 
 Pixels = NDArray[np.uint8]
 

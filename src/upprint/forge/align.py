@@ -51,7 +51,7 @@ def history_of(data: bytes) -> History:
     lossless. Any other (WebP, AVIF, HEIF, rotated JPEG): both pictures get one more JPEG pass at q90.
 
     Args:
-        data: a file that `upprint.images` decodes; a format that Pillow does not know falls under "any other".
+        data: a file that `upprint.images` decodes; what Pillow does not know is "any other".
     """
     try:
         with Image.open(io.BytesIO(data)) as image:

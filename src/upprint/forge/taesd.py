@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from upprint.checkpoints import read_state_dict
 from upprint.forge.run import Maker
-from upprint.nets.state import read_state_dict
 from upprint.result import WeightsError
 
 STRIDE = 8
@@ -104,7 +104,8 @@ class TinyAutoencoder(nn.Module):
             except RuntimeError as error:
                 role = "encoder" if half is model.encoder else "decoder"
                 raise WeightsError(
-                    f"{path}: does not fit a TAESD-family {role} with {latent_channels} latent channels: {error}"
+                    f"{path}: does not fit a TAESD-family {role} with {latent_channels} latent channels: "
+                    f"{error}"
                 ) from error
         return model.eval().requires_grad_(False)
 
@@ -118,7 +119,7 @@ def make_twin(model: TinyAutoencoder, photo: NDArray[np.uint8]) -> NDArray[np.ui
     Returns:
         The generated twin, same shape and dtype, rounded to the nearest level.
     """
-    images = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 255
+    images = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
         decoded = model(images)[0].permute(1, 2, 0)
     twin: NDArray[np.uint8] = (decoded * 255).round().to(torch.uint8).numpy()
