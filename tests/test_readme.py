@@ -34,7 +34,7 @@ def test_the_python_example_runs() -> None:
 
 
 def test_the_first_command_scans_the_examples() -> None:
-    command = [sys.executable, "-c", "from upprint.cli import main; main()", "scan", "examples"]
+    command = [sys.executable, "-m", "upprint", "scan", "examples"]
     result = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert len(result.stdout.splitlines()) == 6

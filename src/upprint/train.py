@@ -149,7 +149,6 @@ def fit(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     out = Path(config.out)
-    _claim(out, config, resume=resume)
     fabric = Fabric(
         accelerator=config.accelerator,
         devices=config.devices,
@@ -157,6 +156,9 @@ def fit(
         loggers=_loggers(config, out),
     )
     fabric.launch()
+    if fabric.is_global_zero:
+        _claim(out, config, resume=resume)
+    fabric.barrier()
     fabric.seed_everything(config.seed, verbose=False)
 
     train, validation = training_samples(config.data)
@@ -208,7 +210,8 @@ def fit(
         seen += len(labels) * fabric.world_size
         if step % config.log_every == 0:
             speed = seen / (time.perf_counter() - began)
-            fabric.log_dict({"loss": loss.item(), "lr": rate, "images_per_second": speed}, step)
+            mean = fabric.all_reduce(loss, reduce_op="mean")
+            fabric.log_dict({"loss": float(mean), "lr": rate, "images_per_second": speed}, step)
             began, seen = time.perf_counter(), 0
         if len(held) and (step % validate_every == 0 or step == total):
             fabric.log_dict(_validate(fabric, detector, held, config.batch), step)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 import upprint.cli.forge
 import upprint.cli.train  # noqa: F401
 from upprint.cli._app import app
+from upprint.curves import read_curves
 from upprint.forge.taesd import TinyAutoencoder
 
 CONFIG = """
@@ -59,3 +62,20 @@ def test_photos_to_twins_to_weights(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "npr.safetensors").exists()
     assert CliRunner().invoke(app, arguments).exit_code != 0, "a finished run is not overwritten"
     assert CliRunner().invoke(app, [*arguments, "--resume"]).exit_code == 0
+
+
+def test_two_processes_train_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("0_real", "1_fake"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(3):
+            noise = rng.integers(0, 256, (40, 40, 3), np.uint8)
+            Image.fromarray(noise).save(tmp_path / "data" / name / f"{index}.png")
+    text = CONFIG.format(out="unused").replace("devices = 1", "devices = 2").replace("paired = true", "")
+    text = text.replace("workers = 0", "workers = 1").replace('layout = "twins"', 'layout = "plain"')
+    (tmp_path / "c.toml").write_text(text)
+    command = [sys.executable, "-m", "upprint", "train", "c.toml", "--data", "data", "--out", "run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "npr.safetensors").exists()
+    assert [step for step, _ in read_curves(tmp_path / "run" / "curves")["loss"]] == [1, 2, 3]

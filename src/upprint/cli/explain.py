@@ -1,4 +1,4 @@
-"""`upprint explain`: where the evidence lies in a picture, as PNG figures."""
+"""`upprint explain`: where the evidence lies in a picture, as PNG figures and as one HTML report."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ def explain(
     block: Annotated[int, typer.Option(help="Block size of the NPR maps.")] = 2,
     anchor: Annotated[str, typer.Option(help="Anchor of the NPR maps: 1..block², mean or max.")] = "1",
     tiles: Annotated[bool, typer.Option("--tiles", help="Map and score all tiles one by one.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Also write all of it as one .html file.")] = None,
 ) -> None:
     """Draw where in a picture the evidence lies: NPR maps and the class activation map, as PNG files.
 
-    With two pictures of one size, also the difference of their NPR maps.
+    With two pictures of one size, also the difference of their NPR maps. --report adds whether the verdict
+    survives re-saving, everything that the file says of itself, the system's card, and limits.
     """
     from rich.progress import Progress, TaskID
 
-    from upprint import images
-    from upprint.explain import Explained, describe, tile_cam, whole_cam, write
+    from upprint import images, provenance
+    from upprint.explain import Explained, describe, page, stability, tile_cam, whole_cam, write
+    from upprint.explain import report as html_report
     from upprint.explain.maps import check_same_size, parse_anchor
     from upprint.ops.anchor import check_block_anchor
     from upprint.runtime.session import load
@@ -45,12 +48,14 @@ def explain(
     anchored = parse_anchor(anchor)
     check_block_anchor(block, anchored)
     paths = [image] if image2 is None else [image, image2]
+    if report is not None:
+        page.check_target(report, paths)
     decoded = [images.decode(path) for path in paths]
     if image2 is not None:
         check_same_size(decoded[0].pixels, decoded[1].pixels)
     scorer = load(system or DEFAULT_SYSTEM, fpr=fpr, tiles="all" if tiles else None)
     draw_map = tile_cam if tiles else whole_cam
-    pictures = []
+    pictures, subjects = [], []
     with Progress(console=stderr, transient=True) as bar:
         for path, picture in zip(paths, decoded, strict=True):
             task = bar.add_task("map", total=None)
@@ -62,7 +67,15 @@ def explain(
             cam = draw_map(scorer.session, picture.pixels, scorer.card.input, progress=advance)
             pictures.append(Explained(path, picture.pixels, cam, describe(result)))
             _report(result, cam)
+            if report is not None:
+                told = provenance.read(picture.data, path=str(path))
+                holds = stability.check(scorer, picture.pixels, result, progress=advance)
+                size = len(picture.data)
+                subjects.append(html_report.Subject(result, picture.pixels, cam, told, holds, size))
         files = write(pictures, out, block=block, anchor=anchored)
+        if report is not None:
+            card, rate = scorer.card, scorer.fpr
+            files.append(html_report.write(report, subjects, card, rate, block=block, anchor=anchored))
     for file in files:
         console.print(printable(str(file)), markup=False, highlight=False, soft_wrap=True)
 
@@ -79,6 +92,8 @@ def _report(result: ScanResult, cam: CamMap) -> None:
         facts.append(("map's logit", f"{cam.logit:+.3f} (whole picture at once)"))
     if result.notes:
         facts.append(("notes", printable(result.notes)))
+    if result.provenance:
+        facts.append(("file says", printable(result.provenance)))
     console.print(printable(result.path), markup=False, highlight=False, soft_wrap=True)
     for name, value in facts:
         console.print(f"  {name:<12} {value}", markup=False, highlight=False, soft_wrap=True)

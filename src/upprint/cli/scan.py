@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,9 @@ from rich.console import Console
 from upprint.cli._app import EXIT_FILES_FAILED, app, console, stderr
 
 if TYPE_CHECKING:
+    from upprint.explain.scan_report import ScanReport
     from upprint.result import ScanResult
+    from upprint.runtime.settings import Settings
 
 EXIT_INTERRUPTED = 130
 _COLOURS = {"generated": "bold red", "inconclusive": "yellow", "no trace found": "green", "error": "magenta"}
@@ -23,7 +26,9 @@ _COLOURS = {"generated": "bold red", "inconclusive": "yellow", "no trace found":
 @app.command()
 def scan(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures and folders of pictures.")],
-    out: Annotated[str | None, typer.Option(help="Write rows here: .jsonl, .csv or .parquet.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Write rows here: .jsonl, .csv or .parquet; on Ray a folder.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue what --out has already.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start --out anew.")] = False,
     fpr: Annotated[str | None, typer.Option(help="False-positive rate to stand by, e.g. 0.01.")] = None,
@@ -33,22 +38,40 @@ def scan(
         int | None, typer.Option(help="Processes; by default one per core if worth it.")
     ] = None,
     max_pixels: Annotated[int | None, typer.Option(help="Width x height that is decoded at most.")] = None,
-    engine: Annotated[str, typer.Option(help="onnxruntime, or openvino (extra 'fast').")] = "onnxruntime",
+    engine: Annotated[
+        str, typer.Option(help="onnxruntime; openvino (extra 'fast'); ray, ray+openvino (extra 'cluster').")
+    ] = "onnxruntime",
+    shard_size: Annotated[int | None, typer.Option(help="On Ray: pictures per part file.")] = None,
+    report: Annotated[str | None, typer.Option(help="Also write a report, as one .html file.")] = None,
 ) -> None:
     """Say for each picture whether the print of a generator is in it.
 
     Rows go to a table on a terminal, as JSON lines to a pipe, or to --out. Exit code 1 when a file failed.
+    With --engine ray, paths may be URIs (s3://, gs://, ...) or a .parquet file with a column 'path'.
     """
+    from upprint.cli._cluster import engine_on_ray, scan_on_ray
     from upprint.images import find_images
     from upprint.result import ConfigError
+    from upprint.runtime.formats import format_of
     from upprint.runtime.output import Output
     from upprint.runtime.rows import kind
     from upprint.runtime.scan import scan_files
     from upprint.runtime.settings import Settings
 
+    on_ray = engine_on_ray(engine)
+    if on_ray is not None:
+        if report is not None:
+            raise ConfigError("--report is for a scan on this machine; leave it out with --engine ray")
+        limits = {"fpr": fpr, "tiles": tiles, "max_pixels": max_pixels, "shard_size": shard_size}
+        how = {"system": system, "engine": on_ray, "workers": workers}
+        scan_on_ray(paths, out, _summary, resume=resume, overwrite=overwrite, **limits, **how)
+        return
+    if shard_size is not None:
+        raise ConfigError("--shard-size is for a scan on a cluster: add --engine ray")
     if out is None and (resume or overwrite):
         raise ConfigError("--resume and --overwrite are about a file: name it with --out")
     settings = Settings.resolve(system, fpr=fpr, tiles=tiles, engine=engine, max_pixels=max_pixels)
+    summary = None if report is None else _report(report, paths, settings)
     tally: Counter[str] = Counter()
     with ExitStack() as stack:
         output = None if out is None else Output(out, settings, resume=resume, overwrite=overwrite)
@@ -65,6 +88,8 @@ def scan(
             for row in rows:
                 tally[kind(row)] += 1
                 show(row)
+                if summary is not None and output is None:
+                    summary.add(row)
                 advance()
         except KeyboardInterrupt:
             hint = "" if output is None else f"; go on with --resume, the rows so far are in {output.journal}"
@@ -72,9 +97,23 @@ def scan(
             raise typer.Exit(EXIT_INTERRUPTED) from None
         if output is not None:
             output.finish()
+    if summary is not None and report is not None:
+        if out is not None:  # rows of an earlier, continued scan are there too
+            for row in format_of(Path(out)).read(Path(out)):
+                summary.add(row)
+        summary.write(Path(report))
     stderr.out(_summary(tally, out), highlight=False)
     if tally["error"]:
         raise typer.Exit(EXIT_FILES_FAILED)
+
+
+def _report(report: str, paths: list[str], settings: Settings) -> ScanReport:
+    """What collects rows for the report, once it is sure that it can be written."""
+    from upprint.explain.page import check_target
+    from upprint.explain.scan_report import ScanReport
+
+    check_target(Path(report), map(Path, paths))
+    return ScanReport(settings.card, settings.fpr)
 
 
 def printable(text: str) -> str:

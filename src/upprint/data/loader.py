@@ -134,6 +134,9 @@ def pairs(samples: Sequence[Sample]) -> list[tuple[int, ...]]:
 class Batches(Sampler[list[Draw]]):
     """Shuffled batches of units, every epoch anew; starts at any step and shards over processes.
 
+    Every process gets equally many units, so that averaged gradients weigh them alike; a batch that does
+    not divide evenly repeats its first units.
+
     Args:
         units: tuples of sample indices that share their draws.
         batch: pictures per batch over all processes.
@@ -170,8 +173,10 @@ class Batches(Sampler[list[Draw]]):
         for step in range(self.start, self.stop):
             epoch, position = divmod(step, self.steps_per_epoch)
             order = np.random.default_rng((self.seed, epoch)).permutation(len(self.units))
-            chosen = order[position * self.per_step : (position + 1) * self.per_step][self.rank :: self.world]
-            yield [(i, self._draw(epoch, int(u))) for u in chosen for i in self.units[u]]
+            chosen = order[position * self.per_step : (position + 1) * self.per_step]
+            filled = np.resize(chosen, len(chosen) + -len(chosen) % self.world)
+            mine = filled[self.rank :: self.world]
+            yield [(i, self._draw(epoch, int(u))) for u in mine for i in self.units[u]]
 
     def _draw(self, epoch: int, unit: int) -> int:
         return int(np.random.SeedSequence((self.seed, epoch, unit)).generate_state(1)[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from io import BytesIO
@@ -26,6 +27,11 @@ def safe(text: object) -> str:
     return escape("".join(shown), quote=True)
 
 
+def path(text: str) -> str:
+    """A path that may break behind its slashes, as HTML."""
+    return f"<code>{safe(text).replace('/', '/<wbr>')}</code>"
+
+
 def document(title: str, body: Iterable[str]) -> str:
     """The whole page.
 
@@ -34,7 +40,9 @@ def document(title: str, body: Iterable[str]) -> str:
         body: HTML.
     """
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
     head = [
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
@@ -48,35 +56,37 @@ def document(title: str, body: Iterable[str]) -> str:
     return "\n".join([*lines, "</html>", ""])
 
 
-def write(path: Path, html: str) -> None:
+def write(target: Path, html: str) -> None:
     """Write the page, whole or not at all.
 
     Raises:
         ConfigError: it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = target.with_name(target.name + ".partial")
     try:
         partial.write_text(html, encoding="utf-8", newline="\n")
-        partial.replace(path)
+        partial.replace(target)
     except OSError as error:
         partial.unlink(missing_ok=True)
+        reason = error.strerror or error
         raise ConfigError(
-            f"{str(path)!r}: the report cannot be written ({error.strerror or error}); choose another --report"
+            f"{str(target)!r}: the report cannot be written ({reason}); choose another --report"
         ) from error
 
 
-def check_target(path: Path, pictures: Iterable[Path]) -> None:
+def check_target(target: Path, pictures: Iterable[Path]) -> None:
     """Refuse, before any work, a report that could not be written or would replace a picture.
 
     Raises:
         ConfigError: see above.
     """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{str(path)!r}: a report is an HTML page; give a name that ends in .html")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{str(path)!r}: the folder {str(path.parent)!r} does not exist; make it first")
-    if path.is_dir() or path.resolve() in {picture.resolve() for picture in pictures}:
-        raise ConfigError(f"{str(path)!r} is a folder or one of the pictures; choose another --report")
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"{str(target)!r}: a report is an HTML page; give a name that ends in .html")
+    if not target.parent.is_dir():
+        raise ConfigError(f"{str(target)!r}: the folder {str(target.parent)!r} does not exist; make it first")
+    taken = {os.path.realpath(picture) for picture in pictures}  # unlike Path.resolve, bears loops of links
+    if target.is_dir() or os.path.realpath(target) in taken:
+        raise ConfigError(f"{str(target)!r} is a folder or one of the pictures; choose another --report")
 
 
 def picture(image: Image.Image, text: str, *, kind: str = "PNG") -> str:
@@ -92,7 +102,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, name: str = ""
     """A table; `rows` hold HTML, `heads` plain text."""
     head = "".join(f'<th scope="col">{safe(text)}</th>' for text in heads)
     lines = ("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<table class="{safe(name)}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    return (
+        f'<table class="{safe(name)}"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    )
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

@@ -41,6 +41,7 @@ class Stability:
     """The picture's own verdict and those of its variants."""
 
     verdict: Verdict | None
+    probability: float | None
     logit: float
     variants: tuple[Variant, ...]
 
@@ -81,4 +82,4 @@ def check(
         if progress:
             progress(done, len(steps))
     assert original.logit is not None
-    return Stability(original.verdict, original.logit, tuple(variants))
+    return Stability(original.verdict, original.probability, original.logit, tuple(variants))

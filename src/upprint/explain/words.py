@@ -16,25 +16,27 @@ class Meaning(NamedTuple):
     means_not: str
 
 
-_HEADLINES = {
-    Verdict.GENERATED: "The print of an image generator was found.",
-    Verdict.INCONCLUSIVE: "There are traces of a generator's print, too weak to decide.",
-    Verdict.NO_TRACE: "No print of an image generator was found.",
-}
-_MEANS = {
-    Verdict.GENERATED: "Neighbouring pixels relate to each other as the up-sampling in an image generator leaves "
-    "them, more clearly than the threshold asks for.",
-    Verdict.INCONCLUSIVE: "The score is higher than that of most camera-made pictures, and below the threshold "
-    "from which a picture is called generated.",
-    Verdict.NO_TRACE: "The relations between neighbouring pixels are as they usually are in camera-made pictures.",
-}
-_MEANS_NOT = {
-    Verdict.GENERATED: "It does not say which program made the picture, whether all of it is generated, who made "
-    "it or why. Computer-drawn, strongly processed or enlarged pictures can carry a similar print.",
-    Verdict.INCONCLUSIVE: "It speaks neither for the picture nor against it. Look for the original file, for other "
-    "copies, and for other evidence.",
-    Verdict.NO_TRACE: "It does not show that the picture is real. Re-saving, reducing or photographing a screen can "
-    "remove the print, and generators that the system never saw may leave another one.",
+_MEANINGS = {
+    Verdict.GENERATED: Meaning(
+        "The print of an image generator was found.",
+        "Neighbouring pixels relate to each other as the up-sampling in an image generator leaves them, more "
+        "clearly than the threshold asks for.",
+        "It does not say which program made the picture, whether all of it is generated, who made it or why. "
+        "Computer-drawn, strongly processed or enlarged pictures can carry a similar print.",
+    ),
+    Verdict.INCONCLUSIVE: Meaning(
+        "There are traces of a generator's print, too weak to decide.",
+        "The score is higher than that of most camera-made pictures, and below the threshold from which a "
+        "picture is called generated.",
+        "It speaks neither for the picture nor against it. Look for the original file, for other copies, and "
+        "for other evidence.",
+    ),
+    Verdict.NO_TRACE: Meaning(
+        "No print of an image generator was found.",
+        "The relations between neighbouring pixels are as they usually are in camera-made pictures.",
+        "It does not show that the picture is real. Re-saving, reducing or photographing a screen can remove "
+        "the print, and generators that the system never saw may leave another one.",
+    ),
 }
 _UNCALIBRATED = Meaning(
     "No verdict: the system is uncalibrated.",
@@ -42,18 +44,23 @@ _UNCALIBRATED = Meaning(
     "Without a calibration there is no threshold, no probability and no verdict.",
 )
 
-METHOD_LIMITS = (
-    "The score rests on pixels alone. It knows nothing of what the picture shows, where it was published or who "
-    "sent it.",
-    "The print is a matter of a few grey levels. Strong compression, reducing, filters, screenshots and "
-    "photographed screens weaken or remove it.",
-    "Generators that differ from those the system was trained on may leave no print that it knows.",
-    "A picture that is generated only in part can score low as a whole: look at the map.",
-    "Whoever wants to deceive can remove the print, or put one on a photo.",
-    "The map shows what the network responded to, not which parts are generated.",
-    "What a file says of itself stands beside the score and never enters it; apart from a signed manifest of a "
-    "signer you trust, anyone can write it.",
-    "A verdict is one piece of evidence. It should not decide alone about a person or a publication.",
+METHOD_LIMITS = tuple(
+    """\
+The score rests on pixels alone. It knows nothing of what a picture shows, where it appeared or who sent it.
+The print is a matter of a few grey levels. Compression, reducing, filters and screenshots weaken it.
+Generators that differ from those the system was trained on may leave no print that it knows.
+A picture that is generated only in part can score low as a whole: look at the map.
+Whoever wants to deceive can remove the print, or put one on a photo.
+The map shows what the network responded to, not which parts are generated.
+What a file says of itself never enters the score. Unless it is signed, anyone can have written it.
+A verdict is one piece of evidence. It should not decide alone about a person or a publication.
+""".splitlines()
+)
+
+_HOLDS = "The verdict holds in every copy below. That makes it steadier; it does not make it right."
+_HOLDS_NOT = (
+    "The verdict does not hold in every copy below. Treat it with care: other copies of this picture may be "
+    "judged otherwise."
 )
 
 
@@ -61,10 +68,11 @@ def meaning(verdict: Verdict | None, calibration: Calibration | None, fpr: str |
     """The verdict in words, with the false-positive rate that was chosen."""
     if verdict is None or calibration is None or fpr is None:
         return _UNCALIBRATED
-    means = _MEANS[verdict]
+    told = _MEANINGS[verdict]
     if verdict is Verdict.GENERATED:
-        means += f" {rate(fpr)} of the {calibration.photos:,} camera-made pictures that it was set on reach it too."
-    return Meaning(_HEADLINES[verdict], means, _MEANS_NOT[verdict])
+        photos = f"the {calibration.photos:,} camera-made pictures that it was set on reach it too."
+        told = told._replace(means=f"{told.means} {rate(fpr)} of {photos}")
+    return told
 
 
 def rate(fpr: str) -> str:
@@ -76,12 +84,4 @@ def stability(holds: bool | None) -> str:
     """Whether the verdict survives re-saving, in a sentence."""
     if holds is None:
         return "The system is uncalibrated: there is no verdict that could hold, only scores."
-    if holds:
-        return (
-            "The verdict holds in every copy below. That makes it steadier; it does not make it right where the "
-            "system is wrong."
-        )
-    return (
-        "The verdict does not hold in every copy below. Treat it with care: other copies of this picture may be "
-        "judged otherwise."
-    )
+    return _HOLDS if holds else _HOLDS_NOT

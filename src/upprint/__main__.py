@@ -1,0 +1,5 @@
+"""python -m upprint"""
+
+from upprint.cli import main
+
+main()
