@@ -187,8 +187,7 @@ def _jpeg(data: bytes, kind: str, path: str, max_pixels: int) -> tuple[NDArray[n
         process = f"process {header.frame - 0xC0}, {header.precision} bits, {header.components} components"
         raise unsupported(path, f"a JPEG of a rare kind ({process})")
     _check_size(path, header.width, header.height, max_pixels)
-    # Compressed data never hold these pairs: FFDA starts a scan, a pass over the picture, FFD9 ends the last.
-    if data.count(b"\xff\xda", header.scan, data.find(b"\xff\xd9", header.scan)) > _MAX_SCANS:
+    if _scans(data, header.scan) > _MAX_SCANS:
         raise unsupported(path, f"a JPEG of more than {_MAX_SCANS} scans")
     notes: list[str] = []
     space = "CMYK" if header.components == 4 else "RGB"
@@ -209,6 +208,14 @@ def _jpeg(data: bytes, kind: str, path: str, max_pixels: int) -> tuple[NDArray[n
         notes += more
     orientation = _exif_orientation(header.exif, notes)
     return _turned(pixels, orientation, notes), notes
+
+
+def _scans(data: bytes, start: int) -> int:
+    """Passes over the picture. Compressed data never hold FFDA, which starts one, nor FFD9, the end."""
+    coded = np.frombuffer(data, np.uint8, offset=start)
+    codes = coded[np.flatnonzero(coded[:-1] == 0xFF) + 1]
+    ends = np.flatnonzero(codes == 0xD9)
+    return int(np.count_nonzero(codes[: ends[0] if len(ends) else None] == 0xDA))
 
 
 def _jpeg_header(data: bytes, path: str) -> _JpegHeader:

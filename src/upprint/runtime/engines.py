@@ -52,6 +52,7 @@ def _onnxruntime(graph: bytes, origin: str, threads: int | None) -> Run:
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3
+    options.enable_mem_pattern = False  # else one memory plan is kept for every batch shape: +50 % memory
     try:
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the engine's own exceptions share no base class below this
