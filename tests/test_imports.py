@@ -16,7 +16,7 @@ LIGHT = [
     *(f"upprint.{name}" for name in FIXED),
     *(
         f"upprint.{folder}.{path.stem}"
-        for folder in ("cli", "runtime")
+        for folder in ("cli", "explain", "provenance", "runtime")
         for path in sorted((ROOT / folder).glob("*.py"))
         if path.stem != "__init__"
     ),

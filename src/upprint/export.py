@@ -25,7 +25,8 @@ from upprint.card import SystemCard, Weights
 from upprint.checkpoints import load_safetensors, read_metadata, write_whole
 from upprint.detector import Detector
 from upprint.onnx_graph import Mapped, to_onnx
-from upprint.result import ConfigError, WeightsError, require
+from upprint.result import ConfigError, WeightsError
+from upprint.runtime.engines import import_onnxruntime
 
 TOLERANCE = 1e-4
 """Largest difference of logits between graph and torch, up to |logit| = 10; in proportion beyond."""
@@ -121,8 +122,7 @@ def check_parity(detector: Detector, data: bytes, tile: int) -> tuple[float, flo
     Raises:
         WeightsError: the logits differ by more than `TOLERANCE`, or mean(cam) + bias is not the logit.
     """
-    onnxruntime = require("onnxruntime", extra="train", purpose="checking an export")
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(data, providers=["CPUExecutionProvider"])
     network, rng = detector.network, np.random.default_rng(0)
     logit_worst, cam_worst, pictures = 0.0, 0.0, 0
     for count, height, width in ((1, tile, tile), (3, 64, 64), (1, 97, 131), (3, 75, 34)):

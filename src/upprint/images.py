@@ -65,7 +65,8 @@ class DecodedImage:
 
     `pixels` is uint8 (H, W, 3), RGB, C-contiguous, upright; `width` and `height` are its own; `format` is
     what was found inside the file; `sha256` is that of the file's bytes, "" where there was no file; `notes`
-    say what the decoder did that a reader should know.
+    say what the decoder did that a reader should know; `data` are the file's bytes, for what else they tell,
+    empty where there was no file.
     """
 
     pixels: NDArray[np.uint8]
@@ -74,6 +75,7 @@ class DecodedImage:
     format: str
     sha256: str
     notes: tuple[str, ...]
+    data: bytes = b""
 
 
 def decode(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> DecodedImage:
@@ -108,7 +110,7 @@ def decode_bytes(data: bytes, *, path: str = "<bytes>", max_pixels: int = DEFAUL
         raise translated(error, path, kind) from error
     notes += more
     height, width = pixels.shape[:2]
-    return DecodedImage(pixels, width, height, kind, hashlib.sha256(data).hexdigest(), tuple(notes))
+    return DecodedImage(pixels, width, height, kind, hashlib.sha256(data).hexdigest(), tuple(notes), data)
 
 
 def as_pixels(

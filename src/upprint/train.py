@@ -210,8 +210,9 @@ def fit(
         seen += len(labels) * fabric.world_size
         if step % config.log_every == 0:
             speed = seen / (time.perf_counter() - began)
-            mean = fabric.all_reduce(loss, reduce_op="mean")
-            fabric.log_dict({"loss": float(mean), "lr": rate, "images_per_second": speed}, step)
+            losses = fabric.all_gather(loss)
+            assert isinstance(losses, Tensor)  # a tensor in, a tensor out
+            fabric.log_dict({"loss": losses.mean().item(), "lr": rate, "images_per_second": speed}, step)
             began, seen = time.perf_counter(), 0
         if len(held) and (step % validate_every == 0 or step == total):
             fabric.log_dict(_validate(fabric, detector, held, config.batch), step)

@@ -92,7 +92,7 @@ def check_target(target: Path, pictures: Iterable[Path]) -> None:
 def picture(image: Image.Image, text: str, *, kind: str = "PNG") -> str:
     """An embedded picture with its alternative text."""
     buffer = BytesIO()
-    image.save(buffer, kind, **({"quality": 75} if kind == "JPEG" else {"optimize": True}))
+    image.save(buffer, kind, **({"quality": 75} if kind == "JPEG" else {}))
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     size = f'width="{image.width}" height="{image.height}"'
     return f'<img src="data:image/{kind.lower()};base64,{data}" {size} alt="{safe(text)}">'

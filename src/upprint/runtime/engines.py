@@ -7,6 +7,7 @@ integers in the graph, so bf16 touches only the network behind them.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from io import BytesIO
@@ -44,9 +45,22 @@ def opener(engine: str) -> Callable[[bytes, str, int | None], Run]:
     raise ConfigError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
 
 
-def _onnxruntime(graph: bytes, origin: str, threads: int | None) -> Run:
+def import_onnxruntime() -> Any:
+    """ONNX Runtime with its telemetry off.
+
+    Official builds send usage events over the network unless this variable is set before the import, and
+    leave files in the temporary folder. Nothing about a scan leaves the machine; a value that the user set
+    is respected.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def _onnxruntime(graph: bytes, origin: str, threads: int | None) -> Run:
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upprint import images, preprocess
+from upprint import images, preprocess, provenance
 from upprint.card import SystemCard
 from upprint.result import ConfigError, ScanResult, WeightsError
 from upprint.runtime import calibration, engines
@@ -83,6 +83,7 @@ class Prepared:
     format: str
     sha256: str
     notes: tuple[str, ...]
+    provenance: str | None
     batches: Iterable[Pixels]
 
 
@@ -119,8 +120,9 @@ class Scorer:
         batches: Iterable[Pixels] = _batches(padded, origins, self.card.input.tile)
         if len(origins) * self.card.input.tile**2 <= picture.width * picture.height:
             batches = list(batches)
+        told = provenance.read(picture.data, path=path).summary() if picture.data else None
         return Prepared(
-            path, picture.width, picture.height, picture.format, picture.sha256, picture.notes, batches
+            path, picture.width, picture.height, picture.format, picture.sha256, picture.notes, told, batches
         )
 
     def finish(self, prepared: Prepared) -> ScanResult:
@@ -139,6 +141,7 @@ class Scorer:
             height=prepared.height,
             format=prepared.format,
             sha256=prepared.sha256,
+            provenance=prepared.provenance,
             notes="; ".join(notes if scale else (*notes, calibration.UNCALIBRATED)) or None,
         )
 
