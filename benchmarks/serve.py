@@ -1,0 +1,343 @@
+"""`upprint serve` under a real client: throughput, latency, memory, overload, hostile uploads.
+
+python benchmarks/serve.py [--quick] [--model X.onnx] [--out FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+
+from support.arms import Launcher, clean_environment
+from support.model import Model, random_model
+from support.pictures import jpeg, pictures
+from support.report import Claim, Context, Result, write
+from upprint.runtime import store
+from upprint.runtime.scan import available_cores
+
+TITLE = "The service under load"
+ROOT = Path(__file__).resolve().parents[1]
+QUEUE = 16
+FLAT = 5.0
+"""Per cent of growth after the first tenth of the requests that still count as flat."""
+JPEG = {"content-type": "image/jpeg"}
+_CLI = "import sys; from upprint.cli import main; sys.argv[0] = 'upprint'; main()"
+_READY = "upprint listens on "
+
+
+def run(context: Context) -> Result:
+    workers = available_cores()
+    with _server(context.model.onnx, workers) as (process, url):
+        return asyncio.run(_load(context, _Driver(process, url, workers)))
+
+
+@dataclass
+class _Driver:
+    """The server's process and address, and what its answers have been so far."""
+
+    process: psutil.Process
+    url: str
+    workers: int
+    unexpected: list[str] = field(default_factory=list)
+
+    def expect(self, what: str, holds: bool) -> None:
+        if not holds:
+            self.unexpected.append(what)
+
+    def resident(self) -> int:
+        """Bytes resident in the server and its workers."""
+        total = 0
+        for member in [self.process, *self.process.children(recursive=True)]:
+            try:
+                total += member.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+
+async def _load(context: Context, driver: _Driver) -> Result:
+    full = [jpeg(p) for p in pictures(context.size(24, 2), 512, 512, seed=5, fields=3)]
+    small = [jpeg(p) for p in pictures(context.size(50, 4), 64, 64, seed=6, fields=3)]
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+    async with httpx.AsyncClient(base_url=driver.url, timeout=60, limits=limits) as client:
+        (reference,) = (await client.post("/v1/scan", content=small[0], headers=JPEG)).json()["results"]
+        arms = {
+            "single 512² pictures": await _throughput(
+                client, driver, full, 1, context.size(300, 4), context.size(20, 10)
+            ),
+            "512² pictures, ten a request": await _throughput(
+                client, driver, full, 10, context.size(30, 1), context.size(10, 10)
+            ),
+        }
+        steady, growth = await _steady(client, driver, small, context.size(3600, 40), context.size(45, 20))
+        overload = await _overload(client, driver, full, context.size(10, 3))
+        hostile = await _hostile(client, driver)
+        (again,) = (await client.post("/v1/scan", content=small[0], headers=JPEG)).json()["results"]
+        driver.expect("a row that changed over the run", again == reference)
+        ready = (await client.get("/readyz")).json()
+        driver.expect("fewer workers at the end", ready["workers"] == driver.workers)
+    claims = [
+        Claim("answers that were not as expected", 0, (len(driver.unexpected),), "at most", "answers"),
+        Claim(f"memory growth over {steady['requests']} requests", FLAT, (growth,), "at most", "%"),
+    ]
+    checks = {
+        "steady": steady,
+        "overload": overload,
+        "hostile": hostile,
+        "unexpected": ", ".join(driver.unexpected[:10]) or "nothing",
+    }
+    settings = {
+        "workers": driver.workers,
+        "queue": QUEUE,
+        "client": "httpx, asynchronous, over loopback, on the same cores as the service",
+        "what": "memory is resident bytes of server and workers, added up; pages that they share count twice",
+    }
+    return Result(settings, claims, arms, checks)
+
+
+# --- phases ------------------------------------------------------------------------------------------------
+
+
+async def _throughput(
+    client: httpx.AsyncClient, driver: _Driver, files: list[bytes], each: int, requests: int, seconds: float
+) -> dict[str, Any]:
+    """As many requests as come back within `seconds`, twice as many at a time as there are workers."""
+
+    async def one(index: int) -> None:
+        chosen = [files[(index * each + i) % len(files)] for i in range(each)]
+        form = [("files", (f"{i}.jpg", data, "image/jpeg")) for i, data in enumerate(chosen)]
+        response = await client.post("/v1/scan", files=form)
+        rows = response.json().get("results", [])
+        scored = len(rows) == each and all(row["error"] is None for row in rows)
+        driver.expect(f"status {response.status_code} in throughput", scored)
+
+    took, wall = await _lanes(one, requests, 2 * driver.workers, seconds)
+    return {
+        "what": f"{len(took)} requests, {2 * driver.workers} at a time",
+        "pictures_per_second": [len(took) * each / wall],
+        **{f"{name}_milliseconds": [value] for name, value in _milliseconds(took).items()},
+    }
+
+
+async def _steady(
+    client: httpx.AsyncClient, driver: _Driver, files: list[bytes], requests: int, seconds: float
+) -> tuple[dict[str, Any], float]:
+    """Small pictures, one a request: an hour at one a second, in less time. Memory is sampled throughout."""
+    samples: list[int] = []
+
+    async def one(index: int) -> None:
+        response = await client.post("/v1/scan", content=files[index % len(files)], headers=JPEG)
+        driver.expect(f"status {response.status_code} in steady load", response.status_code == 200)
+        if index % 10 == 0:
+            samples.append(driver.resident())
+
+    took, wall = await _lanes(one, requests, 2 * driver.workers, seconds)
+    tenth = max(len(samples) // 10, 1)
+    early, late = max(samples[:tenth]), max(samples[tenth:] or samples)
+    facts = {
+        "requests": len(took),
+        "requests_per_second": len(took) / wall,
+        **{f"{name}_milliseconds": value for name, value in _milliseconds(took).items()},
+        "megabytes_after_a_tenth": early / 1e6,
+        "megabytes_at_most_afterwards": late / 1e6,
+        "samples": len(samples),
+    }
+    return facts, 100 * (late - early) / early
+
+
+async def _overload(
+    client: httpx.AsyncClient, driver: _Driver, files: list[bytes], times: int
+) -> dict[str, Any]:
+    """`times` as many requests at once as the queue holds: each gets its row, or 429 with Retry-After."""
+    answers: Counter[int] = Counter()
+    refused: list[float] = []
+
+    async def one(index: int) -> None:
+        began = time.perf_counter()
+        response = await client.post("/v1/scan", content=files[index % len(files)], headers=JPEG)
+        answers[response.status_code] += 1
+        if response.status_code == 429:
+            refused.append(time.perf_counter() - began)
+            driver.expect("429 without Retry-After", response.headers.get("retry-after", "").isdigit())
+        else:
+            driver.expect(f"status {response.status_code} in overload", response.status_code == 200)
+
+    count = times * (driver.workers + QUEUE)
+    await asyncio.gather(*(one(index) for index in range(count)))
+    driver.expect("no 429 under overload", answers[429] > 0)
+    return {
+        "at_once": count,
+        "scored": answers[200],
+        "refused": answers[429],
+        **{f"{name}_milliseconds_to_refusal": value for name, value in _milliseconds(refused).items()},
+    }
+
+
+async def _hostile(client: httpx.AsyncClient, driver: _Driver) -> dict[str, Any]:
+    """Every hostile file must give the row that a scan gives, every hostile request its status."""
+    before = driver.resident()
+    files = _hostile_files()
+    named = list(files.items())
+
+    async def one(index: int) -> None:
+        name, (data, expected) = named[index]
+        response = await client.post("/v1/scan", files={"files": (name, data)})
+        rows = response.json().get("results", [{}])
+        found = (rows[0].get("error") or "ok").partition(":")[0]
+        driver.expect(f"{name}: {found} instead of {expected}", found == expected)
+
+    await _lanes(one, len(named), driver.workers, 600)
+    requests = list(_hostile_requests())
+    for name, status, request in requests:
+        answer = await request(client)
+        driver.expect(f"{name}: status {answer} instead of {status}", answer == status)
+    return {
+        "files": len(files),
+        "requests": len(requests),
+        "megabytes_before": before / 1e6,
+        "megabytes_after": driver.resident() / 1e6,
+    }
+
+
+def _hostile_files() -> dict[str, tuple[bytes, str]]:
+    spec = spec_from_file_location("hostile_files", ROOT / "tests" / "hostile_files.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    files: dict[str, tuple[bytes, str]] = module.contents()
+    return files
+
+
+Request = Callable[[httpx.AsyncClient], Awaitable[int]]
+
+
+def _hostile_requests() -> Iterator[tuple[str, int, Request]]:
+    """Name, expected status, and the request."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(600):
+            yield bytes(100_000)
+
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n1\r\n'
+    yield "chunked body without end", 413, _post(content=endless(), headers=JPEG)
+    yield "large stated length", 413, _post(content=bytes(33_000_000), headers=JPEG)
+    yield "too many files", 413, _post(content=part * 101 + b"--x--", headers=form)
+    yield "cut form", 400, _post(content=part, headers=form)
+    yield "no form", 400, _post(content=b"nonsense" * 1000, headers=form)
+    yield "endless part header", 400, _post(content=b"--x\r\nA: " + b"a" * 10**6, headers=form)
+    yield "thousand part headers", 400, _post(content=b"--x\r\n" + b"A: 1\r\n" * 1000, headers=form)
+    yield "other field", 400, _post(files={"url": b"http://127.0.0.1/"})
+    yield "empty", 400, _post(content=b"", headers=JPEG)
+    yield "a URL", 415, _post(json={"url": "http://127.0.0.1/"})
+    yield "gzip", 415, _post(content=b"1", headers=JPEG | {"content-encoding": "gzip"})
+    yield "foreign name", 403, _post(content=b"1", headers=JPEG | {"host": "evil.example"})
+    yield "foreign page", 403, _post(content=b"1", headers=JPEG | {"origin": "http://evil.example"})
+
+
+def _post(**what: Any) -> Request:
+    async def post(client: httpx.AsyncClient) -> int:
+        return (await client.post("/v1/scan", **what)).status_code
+
+    return post
+
+
+async def _lanes(
+    one: Callable[[int], Awaitable[None]], requests: int, lanes: int, seconds: float
+) -> tuple[list[float], float]:
+    """Run `one` over 0, 1, ... in `lanes` at a time, none begun after `seconds`; their times, and all."""
+    numbers = iter(range(requests))
+    took: list[float] = []
+    began = time.perf_counter()
+
+    async def lane() -> None:
+        for number in numbers:
+            start = time.perf_counter()
+            if start - began > seconds:
+                return
+            await one(number)
+            took.append(time.perf_counter() - start)
+
+    await asyncio.gather(*(lane() for _ in range(lanes)))
+    return took, time.perf_counter() - began
+
+
+def _milliseconds(seconds: list[float]) -> dict[str, float]:
+    if not seconds:
+        return {}
+    return {f"p{share}": 1000 * float(np.percentile(seconds, share)) for share in (50, 99)}
+
+
+# --- the server --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _server(onnx: Path, workers: int) -> Iterator[tuple[psutil.Process, str]]:
+    """A process of `upprint serve` on a free port of 127.0.0.1, ended on leaving."""
+    command = [sys.executable, "-c", _CLI, "serve", "--system", str(onnx), "--port", "0"]
+    process = psutil.Popen(
+        [*command, "--workers", str(workers), "--queue", str(QUEUE)],
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+    )
+    said: list[str] = []
+    try:
+        for line in process.stderr:
+            said.append(line.decode(errors="replace"))
+            if said[-1].startswith(_READY):
+                break
+        else:
+            raise RuntimeError(f"the service did not start:\n{''.join(said)}")
+        drain = threading.Thread(target=lambda: [None for _ in process.stderr], daemon=True)
+        drain.start()
+        yield process, said[-1].removeprefix(_READY).strip()
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        process.stderr.close()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    from run import _measured
+
+    parser = argparse.ArgumentParser(description="Load-test `upprint serve`; at most two minutes.")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes; shows that it runs")
+    parser.add_argument("--model", type=Path, help="exported .onnx, its card beside it")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "benchmarks")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="upprint-benchmarks-") as scratch, Launcher() as launcher:
+        context = Context(_model(options.model, Path(scratch)), Path(scratch), launcher, options.quick)
+        command = "python benchmarks/serve.py" + " --quick" * options.quick
+        data = _measured("serve", context, command)
+    write(options.out / "serve.json", data)
+    for claim in data["claims"]:
+        print(f"{claim['text']}: {claim['median']:g} {claim['unit']} (at most {claim['bar']:g})")
+
+
+def _model(path: Path | None, folder: Path) -> Model:
+    if path is None and store.DEFAULT_SYSTEM not in store.shipped():
+        return random_model(folder)
+    onnx, _ = store.find(store.DEFAULT_SYSTEM if path is None else path)
+    return Model(onnx, onnx, "shipped weights" if path is None else "weights given with --model")
+
+
+if __name__ == "__main__":
+    main()
