@@ -1,0 +1,250 @@
+/** Every word that a reader of the page meets. A translation replaces this file. */
+
+import type { Verdict } from "./core/calibration";
+import type { Treatment } from "./protocol";
+
+const number = (value: number, digits = 0): string =>
+  value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+const percent = (value: number): string => {
+  if (value > 0.995 && value < 1) return "over 99\u00a0%";
+  if (value < 0.005 && value > 0) return "under 1\u00a0%";
+  return `${number(value * 100)}\u00a0%`;
+};
+
+const oneIn = (fpr: string): string => `1 in ${number(Math.round(1 / Number(fpr)))}`;
+const signed = (value: number): string => `${value < 0 ? "−" : "+"}${number(Math.abs(value), 2)}`;
+
+export interface Reading {
+  title: string;
+  lead: string;
+  means: string[];
+  not: string[];
+}
+
+export const S = {
+  percent,
+  signed,
+
+  title: "upprint",
+  tagline: "looks for the print that generators leave in pictures",
+  skip: "Skip to the result",
+
+  hero: "Does this picture carry the print of a generator?",
+  heroText:
+    "Image generators enlarge a small draft into a picture, and that step leaves a faint pattern between " +
+    "neighbouring pixels. This page looks for it, shows where, and says how far to trust it.",
+  dropTitle: "Drop a picture here",
+  dropText: "or paste it, or",
+  choose: "Choose pictures",
+  another: "Choose other pictures",
+  formats: "JPEG, PNG, WebP, and whatever else your browser opens. Best: the original file, not a screenshot.",
+  stays: "The picture stays on this computer. This page has no place to send it to.",
+  dropNow: "Let go to look at it",
+
+  theme: "Colours",
+  themes: { auto: "as the system", light: "light", dark: "dark" },
+
+  preparing: "Preparing the detector …",
+  waiting: (name: string) => `Waiting to look at ${name} …`,
+  reading: (name: string) => `Reading ${name} …`,
+  looking: (done: number, total: number) => `Looking: part ${done + 1} of ${total}`,
+  stop: "Stop",
+
+  broken: "The detector could not be started",
+  brokenHelp: "Reload the page. If that does not help, the installation is incomplete: serve the page with “upprint serve”.",
+  noWorker: "This browser lacks what the page needs (WebAssembly and module workers). Use a current one.",
+
+  verdict: "Verdict",
+  readings: {
+    generated: (fpr: string, photos: number): Reading => ({
+      title: "Generated",
+      lead: "This picture carries the print that a generator's enlarging step leaves.",
+      means: [
+        `Its neighbouring pixels relate to one another as they do in generated pictures. Of the ${number(photos)} ` +
+          `camera-made pictures that the threshold was set on, about ${oneIn(fpr)} scores this high.`,
+      ],
+      not: [
+        "It is no proof. A photo that was enlarged or strongly edited can carry a similar print.",
+        "It does not say who made the picture or with what, nor whether what it shows took place.",
+      ],
+    }),
+    inconclusive: (fpr: string): Reading => ({
+      title: "Inconclusive",
+      lead: "There are traces, but too weak to call.",
+      means: [
+        `The score is higher than most camera-made pictures get, and lower than the ${oneIn(fpr)} threshold ` +
+          "for calling a picture generated.",
+      ],
+      not: [
+        "It is neither a suspicion nor an acquittal.",
+        "A better copy of the same picture, larger or less compressed, may give a clear answer.",
+      ],
+    }),
+    "no trace found": (): Reading => ({
+      title: "No trace found",
+      lead: "The print of a generator was not found in what was looked at.",
+      means: ["The picture scores as camera-made pictures usually do."],
+      not: [
+        "It does not show that the picture is real. Re-saving, shrinking, screenshots and messengers remove the print.",
+        "Generators that this detector was not trained on may leave another print, or none.",
+      ],
+    }),
+  } satisfies Record<Verdict, (fpr: string, photos: number) => Reading>,
+  uncalibrated: {
+    title: "No verdict",
+    lead: "This detector is not calibrated, so its score has no stated meaning.",
+    means: ["Only the raw score (logit) is given, among the details for experts."],
+    not: ["A high or low raw score alone is not evidence."],
+  } satisfies Reading,
+  means: "What this means",
+  meansNot: "What it does not mean",
+  probability: "Calibrated probability of being generated",
+  probabilityAlt: (p: string, verdict: string) => `${p}, which lies in the band “${verdict}”`,
+  bands: { "no trace found": "no trace", inconclusive: "inconclusive", generated: "generated" } satisfies Record<Verdict, string>,
+  probabilityNote: "If half of all pictures were generated. Where generated pictures are rarer, it is lower.",
+
+  failed: "This file could not be looked at",
+  failures: {
+    UnreadableFile: "It cannot be read",
+    EmptyFile: "It is empty",
+    NotAnImage: "It is not a picture",
+    UnsupportedImage: "It is of a kind that is not supported",
+    CorruptImage: "It is damaged",
+    ImageTooLarge: "It is too large",
+  } as Record<string, string>,
+  found: "Found",
+  expected: "Expected",
+  remedy: "What to do",
+
+  viewer: "The picture, and where the evidence lies",
+  show: "Show",
+  views: { picture: "Picture", where: "Where", npr: "Pixel relations" },
+  opacity: "Strength of the map",
+  zoom: "Zoom",
+  zoomIn: "Enlarge",
+  zoomOut: "Reduce",
+  zoomFit: "Fit",
+  channel: "Colour channel",
+  channels: ["Red", "Green", "Blue"],
+  stage: "Picture; scroll to move it when enlarged",
+  pictureAlt: (name: string, width: number, height: number) => `${name}, ${width} by ${height} pixels`,
+  pictureCaption: (width: number, height: number) => `${number(width)} × ${number(height)} pixels, as stored, upright.`,
+  whereAlt: (share: string, place: string) =>
+    `Map of the evidence over the picture: ${share} of the area looked at speaks for generated; strongest ${place}`,
+  whereCaption: (share: string, place: string) =>
+    `${share} of the area looked at speaks for “generated”, strongest ${place}. Each spot is its place's share of the score.`,
+  places: [
+    ["at the top left", "at the top", "at the top right"],
+    ["at the left", "in the middle", "at the right"],
+    ["at the bottom left", "at the bottom", "at the bottom right"],
+  ],
+  camera: "speaks for camera-made",
+  generated: "speaks for generated",
+  partly: (tiles: number, all: number, share: string) =>
+    `The verdict rests on ${tiles} samples, ${share} of the area; the whole would take ${number(all)}. The veiled part was not looked at.`,
+  wholly: "The whole picture was looked at.",
+  whole: (all: number) => `Look at the whole picture (${number(all)} parts)`,
+  wholeLogit: (logit: string) => `Looking at the whole picture, the score (logit) is ${logit}; the verdict stays that of the samples, as in a scan.`,
+  nprAlt: (channel: string) => `Differences between neighbouring pixels, ${channel} channel`,
+  nprCaption: (factor: number, block: number, anchor: number | "mean" | "max") => {
+    const reference =
+      anchor === "mean" ? "the mean" : anchor === "max" ? "the brightest" : anchor === 1 ? "the first" : `pixel ${anchor}`;
+    const reduced = factor > 1 ? ` One dot is the strongest of ${factor} × ${factor} pixels.` : "";
+    return (
+      `What the detector sees: each pixel minus ${reference} of its ${block} × ${block} block, in grey levels.${reduced} ` +
+      "The pattern itself is too fine for the eye to judge."
+    );
+  },
+  darker: "darker than its neighbour",
+  brighter: "brighter",
+
+  stability: "Does it hold?",
+  stabilityText: "The same picture after what happens to pictures on their way through the web.",
+  treatments: {
+    "jpeg(85)": "Re-saved, JPEG quality 85",
+    "jpeg(70)": "Re-saved, JPEG quality 70",
+    "resize(0.75)": "Reduced to three quarters",
+  } satisfies Record<Treatment, string>,
+  pending: "waiting …",
+  holds: "holds",
+  changes: "changes",
+  treatment: "Treatment",
+  outcome: "Verdict then",
+  stands: "Holds?",
+  allHold: "The verdict holds under all three.",
+  someChange: (count: number) =>
+    `The verdict changes under ${["none", "one", "two", "all"][count]} of the three: be careful with copies of this picture that were re-saved or shrunk.`,
+
+  says: "What the file says about itself",
+  saysText: "Easily removed and easily faked. Shown beside the verdict, never part of it.",
+  saysNothing: "Nothing: no camera, program, text or content credentials are recorded. That is normal for pictures from the web.",
+  sources: { exif: "Camera data (EXIF)", xmp: "Description (XMP)", text: "Text in the file", c2pa: "Content Credentials (C2PA)" },
+  c2pa: "A manifest is present. It is not verified here: “upprint explain” checks its signature.",
+  sourceTypes: {
+    trainedAlgorithmicMedia: "declared as made by a generator",
+    compositeWithTrainedAlgorithmicMedia: "declared as edited with a generator",
+    algorithmicMedia: "declared as made by an algorithm",
+    compositeSynthetic: "declared as a composite with synthetic parts",
+    digitalArt: "declared as drawn",
+    digitalCreation: "declared as drawn",
+    digitalCapture: "declared as taken by a digital camera",
+    computationalCapture: "declared as taken by a camera that merges several shots",
+    negativeFilm: "declared as scanned from film",
+    positiveFilm: "declared as scanned from film",
+    print: "declared as scanned from print",
+    minorHumanEdits: "declared as edited by hand",
+    humanEdits: "declared as edited by hand",
+    compositeCapture: "declared as composed of photographs",
+    virtualRecording: "declared as a recording of a virtual event",
+    screenCapture: "declared as a screen capture",
+  } as Record<string, string>,
+  more: "more",
+
+  experts: "Details for experts",
+  facts: {
+    format: "Format",
+    size: "Size",
+    logit: "Logit",
+    probability: "Probability",
+    thresholds: "Thresholds (logit at false-positive rate)",
+    inconclusive: "Inconclusive from (logit)",
+    tiles: "Tiles (top, left: logit)",
+    notes: "Notes of the decoder",
+    fileHash: "SHA-256 of the file",
+    pixelHash: "SHA-256 of the decoded pixels (RGB)",
+    system: "System",
+    paper: "Paper",
+    trained: "Trained on",
+    calibrated: "Calibrated on",
+    modelHash: "SHA-256 of the model",
+    engine: "Inference",
+    time: "Time from file to score",
+  },
+  none: "none",
+  photos: (photos: number, data: string) => `${number(photos)} camera-made pictures: ${data}`,
+  engine: (threads: number) => `in this browser, WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+  seconds: (value: number) => `${number(value, 2)} s`,
+  pasted: "Pasted from the clipboard, which may have redrawn it. The original file is better evidence.",
+
+  tableTitle: (count: number) => `${number(count)} pictures`,
+  tableProgress: (done: number, total: number) => `${done} of ${total} looked at`,
+  tableDone: (generated: number, inconclusive: number, none: number, failed: number) =>
+    [
+      `${generated} generated`,
+      `${inconclusive} inconclusive`,
+      `${none} without a trace`,
+      ...(failed ? [`${failed} could not be looked at`] : []),
+    ].join(", "),
+  columns: { path: "Picture", verdict: "Verdict", probability: "Probability", size: "Pixels", format: "Format", notes: "Notes" },
+  csv: "Download as CSV",
+  csvName: "upprint.csv",
+  error: "error",
+
+  limits: "Limits of this method",
+  about: "About",
+  aboutText:
+    "upprint is open-source software (Apache-2.0). The page works without a network once it is loaded; it keeps no " +
+    "picture, sets no cookie and counts no visitor.",
+  licences: "Licences of what it is built from",
+};

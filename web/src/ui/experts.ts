@@ -1,0 +1,41 @@
+/** Numbers, hashes and the card, folded away. */
+
+import type { Engine, Opened } from "../protocol";
+import { S } from "../strings";
+import { h } from "./dom";
+
+export function expertsPanel({ row, tiles, tile, pixels, seconds }: Opened, { card, threads }: Engine): HTMLElement {
+  const scale = card.calibration;
+  const thresholds = scale && Object.entries(scale.thresholds).map(([fpr, logit]) => `${logit} at ${fpr}`).join(", ");
+  const facts: [string, string | null, string?][] = [
+    [S.facts.logit, String(row.logit), "logit"],
+    [S.facts.probability, row.probability === null ? null : String(row.probability), "probability"],
+    [S.facts.thresholds, thresholds],
+    [S.facts.inconclusive, scale && String(scale.inconclusive)],
+    [S.facts.tiles, tiles.map(({ top, left, logit }) => `${top}, ${left}: ${S.signed(logit)}`).join("; "), "tiles"],
+    [S.facts.format, row.format, "format"],
+    [S.facts.size, `${row.width} × ${row.height} · ${tile} × ${tile}`],
+    [S.facts.notes, row.notes ?? S.none, "notes"],
+    [S.facts.fileHash, row.sha256, "sha256"],
+    [S.facts.pixelHash, pixels, "pixels"],
+    [S.facts.system, `${card.name}: ${card.title}. ${card.idea}.`],
+    [S.facts.paper, card.paper],
+    [S.facts.trained, card.weights?.trained_on ?? null],
+    [S.facts.calibrated, scale && S.photos(scale.photos, scale.data)],
+    [S.facts.modelHash, card.weights?.onnx_sha256 ?? null],
+    [S.facts.engine, S.engine(threads), "engine"],
+    [S.facts.time, S.seconds(seconds), "seconds"],
+  ];
+  return h(
+    "details",
+    { class: "panel experts", "data-threads": threads },
+    h("summary", {}, h("h2", {}, S.experts)),
+    h(
+      "dl",
+      {},
+      ...facts
+        .filter(([, value]) => value !== null)
+        .flatMap(([term, value, key]) => [h("dt", {}, term), h("dd", key ? { "data-fact": key } : {}, value)]),
+    ),
+  );
+}
