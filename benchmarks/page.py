@@ -1,6 +1,6 @@
 """How long the page takes from a dropped 12-megapixel JPEG to its verdict, in headless Chromium.
 
-    python benchmarks/page.py [--model path/to/npr.onnx] [--rounds 5] [--out results/benchmarks/page.json]
+    python benchmarks/page.py [--model path/to/npr.onnx] [--rounds 5] [--out results/page.json]
 
 The picture is made here: waves and grain, 4032 x 3024, quality 92, 4:2:0. Time runs in the page, from the
 drop event to the verdict standing there and painted. Rounds alternate between the page and `upprint.load`
@@ -61,7 +61,7 @@ def main() -> None:
     )
     parser.add_argument("--model", default="npr", help="a shipped system, or an .onnx file with its card")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "benchmarks" / "page.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "page.json")
     arguments = parser.parse_args()
 
     data, site = photo(), _site()

@@ -18,7 +18,6 @@ BEGIN, END = "<!-- numbers:begin -->\n", "<!-- numbers:end -->"
 TITLES = {
     "auroc": "AUROC",
     "average_precision": "AP",
-    "accuracy_shipped": "accuracy at the shipped threshold",
     "fpr_shipped": "photos called generated at the shipped threshold",
     "tpr_at_1_fpr": "found at 1 % false positives",
 }
@@ -33,10 +32,10 @@ def table(card: SystemCard) -> str:
         lines = [f"**{data}**", ""]
         lines.append(f"| in % | {' | '.join(columns) if len(columns) > 1 else 'all'} |")
         lines.append("|---" * (len(columns) + 1) + "|")
-        for metric in dict.fromkeys(n.metric for n in numbers):
+        for metric in dict.fromkeys(n.metric for n in numbers if n.metric in TITLES):
             row = {"worst" if "worst" in n.protocol else "mean": n for n in numbers if n.metric == metric}
             cells = [_cell(row[column]) if column in row else "–" for column in columns]
-            lines.append(f"| {TITLES.get(metric, metric)} | {' | '.join(cells)} |")
+            lines.append(f"| {TITLES[metric]} | {' | '.join(cells)} |")
         parts.append("\n".join(lines))
     first = card.numbers[0]
     parts.append(

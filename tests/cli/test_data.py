@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from upprint.cli._app import main
+from upprint.cli._app import console, main
 
 
 def build(root: Path, names=("BEGAN", "STGAN"), real_format: str = "PNG") -> Path:
@@ -23,7 +23,7 @@ def build(root: Path, names=("BEGAN", "STGAN"), real_format: str = "PNG") -> Pat
 @pytest.fixture
 def call(monkeypatch, capsys):
     """Run `upprint data ...` as the console script does: (exit code, stdout, stderr)."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "_width", 200)  # read from the environment once, when it is made
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["upprint", "data", *map(str, arguments)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import re
 import threading
 from email.utils import formatdate
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 PAGE = 7
+_UPLOADS = itertools.count()
 
 
 class FakeS3(http.server.ThreadingHTTPServer):
@@ -137,7 +139,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         bucket, key, query = self._parts()
         body = self._body()
         if "uploads" in query:
-            name = f"upload{len(self.server.uploads)}"
+            name = f"upload{next(_UPLOADS)}"
             self.server.uploads[name] = {}
             self._xml(
                 f"<InitiateMultipartUploadResult><UploadId>{name}</UploadId></InitiateMultipartUploadResult>"

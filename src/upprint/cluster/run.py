@@ -61,8 +61,8 @@ def scan(
 
     Raises:
         ConfigError, DataError, UnknownSystem, CardError, WeightsError, MissingExtra: wrong use; see the
-        modules. ResumeError: `out` cannot be continued, or could not be written to; what is there can be
-        resumed.
+            modules.
+        ResumeError: `out` cannot be continued, or could not be written to; what is there can be resumed.
     """
     ray = require("ray", extra=EXTRA, purpose=PURPOSE)
     require("ray.data", extra=EXTRA, purpose=PURPOSE)
