@@ -42,12 +42,18 @@ def _root(
     """Tell generated images from camera-made ones by the print that up-sampling leaves."""
 
 
+def _modules() -> list[str]:
+    """The modules to import: the one of the command that is called, or all where none is recognised."""
+    package = import_module("upprint.cli")
+    names = [m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")]
+    called = sys.argv[1].replace("-", "_") if len(sys.argv) > 1 else ""
+    return [called] if called in names else names
+
+
 def main() -> None:
     """Entry point: runs a command, turns an `UpprintError` into one readable line and exit code 2."""
-    package = import_module("upprint.cli")
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.name.startswith("_"):
-            import_module(f"upprint.cli.{module.name}")
+    for name in _modules():
+        import_module(f"upprint.cli.{name}")
     try:
         app()
     except UpprintError as error:
