@@ -59,15 +59,17 @@ def read(folder: Path) -> list[dict[str, Any]]:
 REASONS = """
 ## Where a bar is missed
 
-- **Scans in fp32.** The network is nearly all of the time and runs close to what a matrix product reaches on the
-  same machine, so a bar above that ratio cannot be met in fp32 by scheduling. With two processes of one thread
+- **Scans in fp32.** The network is nearly all of the time and runs close to what a matrix product reaches
+  on the same machine, so no scheduling meets a bar above that ratio in fp32. With two processes of one thread
   each (what `upprint scan` does by default on two cores) the official protocol gains some more: see the arms.
-- **12-megapixel pictures in fp32.** Nine tiles are nine runs of the network, the same on both sides; decoding is
-  several times quicker, but it is the smaller part. Fewer tiles would raise the ratio and lower the evidence.
-- **OpenVINO bf16.** One request of two threads. Two streams of one thread each were tried on the same machine:
-  up to 15 % quicker for batches, half as quick for a single tile; not adopted.
+- **12-megapixel pictures in fp32.** Nine tiles are nine runs of the network, the same on both sides; decoding
+  is several times quicker, but it is the smaller part. Fewer tiles would raise the ratio and lower the
+  evidence.
+- **OpenVINO bf16.** The engine answers one request with all threads. Two streams of one thread each gave 84
+  instead of 71 pictures/s at batch 8 and 82 instead of 80 at batch 32 (one trial, 2026-11-20), but leave a
+  single tile one thread; not adopted.
 - **`upprint scan FILE`.** The command line itself (typer, rich) costs what the library call does not.
-- **A single tile.** One 256x256 picture does not fill two threads in the last layers.
+- **A single tile.** Batch 1 lies below the larger batches and varies most from round to round.
 """
 
 
