@@ -18,26 +18,14 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
-from upprint.result import (
-    CardError,
-    ConfigError,
-    ScanResult,
-    UnknownSystem,
-    UpprintError,
-    WeightsError,
-    WorkerLost,
-)
+from upprint.result import ConfigError, ScanResult, UpprintError
+from upprint.runtime import channel
 from upprint.runtime.rows import from_line
 
 WINDOW = 16
 """Files in flight per worker: enough to ride out one slow file, small enough to forget."""
 
-_BOOT = (
-    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # Ctrl-C reaches all; the parent decides
-    "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
-    "from upprint.runtime.worker import main; main()"
-)
-_KINDS = {kind.__name__: kind for kind in (CardError, ConfigError, UnknownSystem, WeightsError)}
+_PROGRAM = channel.program("upprint.runtime.worker")
 
 
 class _DiedError(Exception):
@@ -49,7 +37,7 @@ class _Worker:
         if not sys.executable:
             raise ConfigError("this Python cannot start another (sys.executable is empty); use workers=1")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def start(self, settings: dict[str, Any]) -> None:
@@ -60,10 +48,7 @@ class _Worker:
             raise UpprintError(
                 f"a scan worker ended at its start ({_cause(error)}); try workers=1"
             ) from error
-        if "failed" in answer:
-            kind = _KINDS.get(answer["failed"])
-            message = answer["message"]
-            raise kind(message) if kind else UpprintError(f"{answer['failed']}: {message}")
+        channel.check_begun(answer)
 
     def ask(self, question: Any) -> bytes:
         """One line out, one line back; raises `_DiedError` when it does not come."""
@@ -163,13 +148,7 @@ class Pool:
                 worker = None
             finally:
                 self._idle.put(worker)
-        lost = WorkerLost(
-            path,
-            f"the process that read it died twice ({cause})",
-            "a file that can be read within the memory of this machine",
-            "look at the file apart; a signal 9 usually means that memory ran out",
-        )
-        return ScanResult(path, self._system, error=lost.reason)
+        return ScanResult(path, self._system, error=channel.lost(path, cause).reason)
 
     def _start(self) -> _Worker:
         worker = _Worker()

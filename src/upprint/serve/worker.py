@@ -1,23 +1,22 @@
 """A service worker: one process that scores one picture at a time, from bytes that it is sent.
 
-`workers.py` starts it with plain `python -c`. A question is one line of JSON, {"name", "bytes"}, and that
+`workers.py` starts it, see `runtime/channel.py`. A question is one line of JSON, {"name", "bytes"}, and that
 many bytes; an answer is one row as a line of JSON. It ends when its input ends. Nothing touches a disk.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from upprint import images
 from upprint.result import ScanResult
+from upprint.runtime import channel
 from upprint.runtime.rows import guarded, to_line
 from upprint.runtime.settings import Settings
 
@@ -29,19 +28,11 @@ Score = Callable[[bytes, str], ScanResult]
 
 def main() -> None:
     """Read {"factory", "arguments", "system", "seconds"}, answer {"ready": true}, then a row per picture."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever a decoder prints must not mix with the answers
-    # ONNX Runtime's official builds report to their maker, and keep a file for it, unless told otherwise
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    answers = channel.open_answers()
     _be_expendable()
-    start = json.loads(sys.stdin.buffer.readline())
-    try:
-        score = _factory(start["factory"])(**start["arguments"])
-    except Exception as error:  # told to the parent, which raises it there
-        _send(answers, json.dumps({"failed": type(error).__name__, "message": str(error)}) + "\n")
-        return
-    _send(answers, json.dumps({"ready": True}) + "\n")
-    serve(score, start["system"], start["seconds"] + GRACE, sys.stdin.buffer, answers)
+    start, score = channel.begin(answers)
+    if score is not None:
+        serve(score, start["system"], start["seconds"] + GRACE, sys.stdin.buffer, answers)
 
 
 def score_bytes(**arguments: Any) -> Score:
@@ -56,7 +47,7 @@ def score_bytes(**arguments: Any) -> Score:
     return score
 
 
-def serve(score: Score, system: str, seconds: float, questions: BinaryIO, answers: Any) -> None:
+def serve(score: Score, system: str, seconds: float, questions: BinaryIO, answers: BinaryIO) -> None:
     """Answer until `questions` end; a picture that takes longer than `seconds` ends the process."""
     while line := questions.readline():
         question = json.loads(line)
@@ -67,7 +58,7 @@ def serve(score: Score, system: str, seconds: float, questions: BinaryIO, answer
         row = guarded(partial(score, data), question["name"], system)
         _alarm(0)
         del data
-        _send(answers, to_line(row))
+        channel.send(answers, to_line(row))
 
 
 def _alarm(seconds: float) -> None:
@@ -85,16 +76,3 @@ def _be_expendable() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     except (ImportError, OSError, ValueError):
         return  # not on Linux; it then dies like any other process
-
-
-def _factory(text: str) -> Callable[..., Score]:
-    module, _, name = text.partition(":")
-    factory: Callable[..., Score] = getattr(import_module(module), name)
-    return factory
-
-
-def _send(answers: Any, line: str) -> None:
-    try:
-        answers.write(line.encode("ascii"))
-    except BrokenPipeError:
-        os._exit(1)  # the server was killed; nobody is left to tell

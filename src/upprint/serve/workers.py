@@ -17,16 +17,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from upprint.result import (
-    CardError,
     ConfigError,
     ImageError,
     ScanResult,
     TooSlow,
-    UnknownSystem,
     UpprintError,
-    WeightsError,
-    WorkerLost,
 )
+from upprint.runtime import channel
 from upprint.runtime.rows import from_line
 
 START_SECONDS = 120.0
@@ -36,12 +33,7 @@ AGAIN = (0.5, 2.0, 8.0, 30.0)
 MEMORY = 0.2
 """Weight of the newest picture in the running mean of seconds per picture."""
 
-_BOOT = (
-    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # Ctrl-C reaches all; the server decides
-    "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
-    "from upprint.serve.worker import main; main()"
-)
-_KINDS = {kind.__name__: kind for kind in (CardError, ConfigError, UnknownSystem, WeightsError)}
+_PROGRAM = channel.program("upprint.serve.worker")
 _LINE = 1 << 20
 """Longest answer in bytes; a row holds a file name of a few thousand characters at most."""
 T = TypeVar("T")
@@ -66,7 +58,7 @@ class _Worker:
             raise ConfigError("this Python cannot start another (sys.executable is empty)")
         return cls(
             await asyncio.create_subprocess_exec(
-                sys.executable, "-c", _BOOT, stdin=PIPE, stdout=PIPE, limit=_LINE
+                sys.executable, "-c", _PROGRAM, stdin=PIPE, stdout=PIPE, limit=_LINE
             )
         )
 
@@ -77,9 +69,7 @@ class _Worker:
         except (_DiedError, TimeoutError) as error:
             found = str(error) or f"nothing after {START_SECONDS:g} s"
             raise UpprintError(f"a service worker did not start ({found}); see its messages above") from error
-        if "failed" in answer:
-            kind, message = _KINDS.get(answer["failed"]), answer["message"]
-            raise kind(message) if kind else UpprintError(f"{answer['failed']}: {message}")
+        channel.check_begun(answer)
 
     async def ask(self, *questions: Any, data: bytes | bytearray = b"") -> bytes:
         """Lines of JSON and raw bytes out, one line back; raises `_DiedError` when it does not come."""
@@ -202,7 +192,7 @@ class Workers:
             except _DiedError:
                 return await self._exchange(name, data)
         except _DiedError as error:
-            return ScanResult(name, self.system, error=_lost(name, str(error)).reason)
+            return ScanResult(name, self.system, error=channel.lost(name, str(error)).reason)
         except ImageError as error:
             return ScanResult(name, self.system, error=error.reason)
 
@@ -293,12 +283,3 @@ class Workers:
         self._tasks.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _lost(name: str, cause: str) -> WorkerLost:
-    return WorkerLost(
-        name,
-        f"the process that read it died twice ({cause})",
-        "a file that can be read within the memory of this machine",
-        "look at the file apart; a signal 9 usually means that memory ran out",
-    )
