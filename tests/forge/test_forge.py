@@ -94,6 +94,17 @@ def test_pairs_share_size_stem_and_history(photos: Path, tmp_path: Path) -> None
     assert np.array_equal(np.asarray(Image.open(out / lossless["path"])), expected)
 
 
+def test_names_that_no_manifest_can_hold_are_left_out(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name in ("plain.png", "two\nlines.png"):
+        Image.fromarray(picture(0)).save(root / name)
+    result = forge(root, tmp_path / "out", Maker("inv", 8, {}, invert), longest=128)
+    assert result.made == 1
+    assert "rename it" in result.refused[0]
+    assert len((tmp_path / "out" / "manifest.csv").read_text().splitlines()) == 3
+
+
 def test_a_killed_run_goes_on(photos: Path, tmp_path: Path) -> None:
     calls = []
 

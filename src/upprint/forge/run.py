@@ -16,7 +16,7 @@ from PIL import Image
 
 from upprint.forge.align import crop_aligned, encode_like, history_of, usable
 from upprint.images import decode_bytes, find_images
-from upprint.result import DataError, ImageError, Progress, UnreadableFile
+from upprint.result import DataError, ImageError, Progress, UnreadableFile, UnsupportedImage
 
 Pixels = NDArray[np.uint8]
 COLUMNS = ("path", "label", "subset", "generator", "source", "group", "history", "parameters", "sha256")
@@ -110,6 +110,9 @@ def forge(
 def _pair(
     path: str, key: str, out: Path, maker: Maker, longest: int | None, smallest: int
 ) -> list[dict[str, object]]:
+    if not key.isprintable():
+        found = "a name with control characters or bytes that are no UTF-8"
+        raise UnsupportedImage(path, found, "one that a manifest can hold", "rename it")
     try:
         data = Path(path).read_bytes()
     except OSError as error:
