@@ -109,8 +109,6 @@ class TrainConfig:
             raise ConfigError("training length: give exactly one of epochs and steps")
         if self.batch < 1 or (self.paired and self.batch % 2):
             raise ConfigError(f"batch {self.batch}: expected a positive number, even where paired")
-        if self.devices != "auto" and self.devices > 1 and not self.data.cache and self.workers == 0:
-            raise ConfigError("several devices need workers >= 1 or cache = true, or they wait for the disk")
 
 
 def read_config(path: Path) -> TrainConfig:
