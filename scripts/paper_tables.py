@@ -8,11 +8,10 @@ The measured blocks hold what lies in results/ for the table's data sets.
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from pathlib import Path
 
+import generated
 from upprint.evaluate import paper, render, tables
 from upprint.evaluate.results import read_all
 
@@ -45,22 +44,5 @@ def _page(text: str, command: str) -> str:
     return f"{head}\n\n{text.rstrip()}\n\n{made}\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write docs/tables/ as the command prints them.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
-    wanted = pages()
-    if parser.parse_args().check:
-        standing = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*-*.md")}
-        stale = sorted(name for name in wanted | standing if wanted.get(name) != standing.get(name))
-        sys.exit(
-            f"docs/tables: stale: {', '.join(stale)}; run python scripts/paper_tables.py" if stale else 0
-        )
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in FOLDER.glob("*-*.md"):
-        path.unlink()
-    for name, text in wanted.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    generated.main(FOLDER, pages(), pattern="*-*.md", command="python scripts/paper_tables.py")

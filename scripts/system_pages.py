@@ -6,11 +6,10 @@ python scripts/system_pages.py --check    # exit 1 if stale
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import generated
 from upprint.card import Calibration, Number, SystemCard
 from upprint.runtime.store import find, shipped
 from upprint.systems import create, list_systems
@@ -155,22 +154,5 @@ def _document(parts: list[str]) -> str:
     return "\n\n".join([made, *parts]) + "\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write docs/systems/ from the cards.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
-    wanted = pages()
-    if parser.parse_args().check:
-        standing = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
-        stale = sorted(name for name in wanted | standing if wanted.get(name) != standing.get(name))
-        sys.exit(
-            f"docs/systems: stale: {', '.join(stale)}; run python scripts/system_pages.py" if stale else 0
-        )
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in FOLDER.glob("*.md"):
-        path.unlink()
-    for name, text in wanted.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    generated.main(FOLDER, pages(), pattern="*.md", command="python scripts/system_pages.py")
