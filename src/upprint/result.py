@@ -133,6 +133,11 @@ class MissingExtra(UpprintError):
         return f"{self.purpose} needs {self.package!r}; install it with: pip install 'upprint[{self.extra}]'"
 
 
+def printable(text: str) -> str:
+    """`text` with control characters, direction marks and undecodable bytes written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def require(module: str, *, extra: str, purpose: str) -> Any:
     """Import an optional module, or raise `MissingExtra` with the line that installs it."""
     try:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 import upprint
 from upprint.cli import main
-from upprint.cli.scan import printable
+from upprint.result import printable
 from upprint.runtime.rows import from_line
 
 COMMAND = [sys.executable, "-c", "from upprint.cli import main; main()", "scan"]

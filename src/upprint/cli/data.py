@@ -54,7 +54,8 @@ def _show(report: Report) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from upprint.data.report import COLUMNS, printable, row
+    from upprint.data.report import COLUMNS, row
+    from upprint.result import printable
 
     table = Table(
         box=SIMPLE_HEAD, title=Text(f"{report.name} (protocol {report.protocol})"), title_justify="left"

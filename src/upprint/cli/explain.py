@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upprint.cli._app import app, console, stderr
-from upprint.cli.scan import printable
+from upprint.result import printable
 
 if TYPE_CHECKING:
     from upprint.explain import CamMap

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from upprint.cli._app import EXIT_FILES_FAILED, app, console, stderr
+from upprint.result import printable
 
 if TYPE_CHECKING:
     from upprint.explain.scan_report import ScanReport
@@ -114,11 +115,6 @@ def _report(report: str, paths: list[str], settings: Settings) -> ScanReport:
 
     check_target(Path(report), map(Path, paths))
     return ScanReport(settings.card, settings.fpr)
-
-
-def printable(text: str) -> str:
-    """`text` with control characters, direction marks and undecodable bytes written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _summary(tally: Counter[str], out: str | None) -> str:

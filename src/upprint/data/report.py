@@ -18,6 +18,7 @@ from typing import NamedTuple
 from upprint._decoders import EXPECTED, HEAD, PLUGINS, pillow_warnings_off, sniff, translated
 from upprint.data.layouts import Dataset
 from upprint.data.sample import GENERATED, REAL, Sample
+from upprint.result import printable
 
 LEAK_AT = 0.75
 """Balanced accuracy of a one-feature rule from which the feature is said to separate the classes."""
@@ -93,11 +94,6 @@ class Report:
         ):
             lines += [f"{title}: {entry}" for entry in entries]
         return "\n".join(map(printable, lines)) + "\n"
-
-
-def printable(line: str) -> str:
-    """A line whose file names may hold line breaks or undecodable bytes, made fit for any terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 COLUMNS = ("subset", "class", "files", "MB", "formats", "sizes", "smallest", "median", "largest")

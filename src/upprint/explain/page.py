@@ -16,15 +16,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from upprint.result import ConfigError
+from upprint.result import ConfigError, printable
 
 STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 
 
 def safe(text: object) -> str:
     """Any text as HTML text or attribute value; control characters and direction marks as escapes."""
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
-    return escape("".join(shown), quote=True)
+    return escape(printable(str(text)), quote=True)
 
 
 def path(text: str) -> str:
