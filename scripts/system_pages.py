@@ -12,7 +12,7 @@ from pathlib import Path
 import generated
 from upprint.card import Calibration, Number, SystemCard
 from upprint.runtime.store import find, shipped
-from upprint.systems import create, list_systems
+from upprint.systems import card_of, list_systems
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "systems"
@@ -31,7 +31,7 @@ RIGHT = ("value", "from logit")
 def pages() -> dict[str, str]:
     """File name -> page, the overview included."""
     carried = {name: find(name)[1] for name in shipped()}
-    cards = {name: create(name).card for name in list_systems()} | carried
+    cards = {name: card_of(name) for name in list_systems()} | carried
     made = {f"{name}.md": page(card, name in carried) for name, card in sorted(cards.items())}
     return made | {"index.md": overview(cards, set(carried))}
 

@@ -251,7 +251,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make `import_official("toy", ...)` build the toy given."""
 
     def build(detector: Detector) -> None:
-        monkeypatch.setattr(checkpoints, "create", lambda _: detector)
+        monkeypatch.setattr(checkpoints, "create", lambda _, **options: detector)
 
     return build
 

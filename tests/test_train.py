@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from upprint.curves import read_curves
 from upprint.data.loader import CropRule
 from upprint.result import ConfigError, DataError
+from upprint.systems import create
 from upprint.train import DataConfig, OptimiserConfig, TrainConfig, fit, learning_rate, read_config
 
 ROOT = Path(__file__).parent.parent
@@ -104,7 +105,9 @@ def test_cosine_and_warmup() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.name)
 def test_shipped_configs_are_valid(path: Path) -> None:
-    assert read_config(path).system == "npr"
+    settings = read_config(path)
+    assert path.stem.startswith(settings.system)
+    assert create(settings.system, **settings.options).card.options.items() >= settings.options.items()
 
 
 def test_unknown_keys_are_refused(tmp_path: Path) -> None:

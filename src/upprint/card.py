@@ -26,6 +26,8 @@ class InputRule:
     """Side of the square tiles that cover a picture, in pixels. Never a resize target."""
     grid: int = 8
     """Tile origins are multiples of this, so that the up-sampling and JPEG grids keep their phase."""
+    exact: bool = False
+    """The network takes pictures of exactly `tile` pixels, because it has weights for every position."""
     budget: int = 9
     """Tiles per picture by default; `--tiles all` lifts it."""
     pooling: Pooling = "mean"
@@ -106,7 +108,11 @@ class SystemCard:
     """True: reproduces a paper and nothing is tuned beyond it. False: ours."""
     idea: str
     parameters: int
-    """Trainable parameters of the network at its published size."""
+    """Trainable parameters of the network at its published size; for a fitted system, what is fitted."""
+    trained_by: Literal["gradient", "fit"] = "gradient"
+    """Steps on a loss, or one fit to the representations of all training pictures."""
+    needs: str = ""
+    """What the user must bring beside training pictures, e.g. the weights of a foundation model."""
     input: InputRule = field(default_factory=InputRule)
     exportable: bool = True
     export_note: str = ""

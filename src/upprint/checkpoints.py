@@ -11,7 +11,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from upprint.detector import Detector
 from upprint.result import ConfigError, WeightsError, require
 from upprint.systems import _official as official
 from upprint.systems import create
-from upprint.systems._official import some
+from upprint.systems._official import OfficialLayout, some
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Imported:
     dropped: tuple[str, ...]
     flipped: bool
     notes: tuple[str, ...]
+    beside: tuple[tuple[Path, str], ...] = ()
+    """Further files that were read, with their SHA-256."""
 
 
 def save_safetensors(detector: Detector, path: str | os.PathLike[str], metadata: Mapping[str, str]) -> str:
@@ -66,12 +68,34 @@ def save_safetensors(detector: Detector, path: str | os.PathLike[str], metadata:
     wrong = {key: metadata[key] for key in identity if metadata.get(key, identity[key]) != identity[key]}
     if wrong:
         raise WeightsError(f"{path}: metadata say {wrong}, the detector is {identity}")
-    tensors = {name: t.detach().cpu().contiguous().clone() for name, t in detector.state_dict().items()}
+    return save_tensors(detector.state_dict(), Path(path), {**metadata, **identity})
+
+
+def save_tensors(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> str:
+    """Write named tensors as they are; whole or not at all, the same bytes for the same tensors.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        WeightsError: the file cannot be written.
+    """
+    tensors = {name: t.detach().cpu().contiguous().clone() for name, t in state.items()}
     safetensors = require("safetensors.torch", extra="train", purpose="saving weights")
     packed: bytes = safetensors.save(tensors)
-    data = _with_metadata(packed, {**metadata, **identity})
-    write_whole(Path(path), data)
+    data = _with_metadata(packed, metadata)
+    write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], str]:
+    """Tensors, metadata and SHA-256 of a safetensors file.
+
+    Raises:
+        WeightsError: unreadable, or not such a file.
+    """
+    data, digest = _read(path)
+    return (*_unpack(data, str(path)), digest)
 
 
 def load_safetensors(detector: Detector, path: str | os.PathLike[str], sha256: str | None = None) -> str:
@@ -142,55 +166,97 @@ def load_detector(
     return detector
 
 
-def import_official(system: str, source: str | os.PathLike[str], out: str | os.PathLike[str]) -> Imported:
+def import_official(
+    system: str,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    beside: Sequence[str | os.PathLike[str]] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Imported:
     """Turn the authors' checkpoint into our safetensors, strictly.
 
     Accepts what the system's `OfficialLayout` describes: a bare state dict or one below a known wrapper
     name, with its prefix on every key or on none. Read with `torch.load(weights_only=True)` only.
 
     Args:
-        system: a registered name, with its default options.
+        system: a registered name.
         source: the .pth (or .tar) file.
         out: the safetensors file to write.
+        beside: the further files of a system whose weights are spread over several, in the layout's order.
+        options: of the builder; its defaults if not given.
 
     Raises:
         WeightsError: no layout is known, the file is no such checkpoint, or its tensors do not fit.
     """
-    source, out = Path(source), Path(out)
-    detector = create(system)
+    sources, out = [Path(source), *map(Path, beside)], Path(out)
+    detector = create(system, **(options or {}))
     layout = detector.official
     if layout is None:
         raise WeightsError(f"system {system!r}: no official checkpoint layout is known, nothing to import")
-    if source.resolve() == out.resolve():
-        raise ConfigError(f"{source}: the output is the file itself; name another with --out")
-    data, found = _read(source)
-    wrapped, wrapper, beside = official.unwrap(_load_plain(data, source), layout, source)
-    state, prefix = official.strip_prefix(wrapped, layout.prefix, source)
-    renamed, unused = official.rename(state, layout, source)
-    tensors = official.orient(renamed, layout, source)
-    check_state(detector.state_dict(), tensors, str(source))
+    layouts = (layout, *layout.beside)
+    if len(sources) != len(layouts):
+        raise WeightsError(
+            f"system {system!r}: its weights lie in {len(layouts)} files "
+            f"({'; '.join(one.file for one in layouts)}), {len(sources)} given"
+        )
+    for path in sources:
+        if path.resolve() == out.resolve():
+            raise ConfigError(f"{path}: the output is the file itself; name another with --out")
+    tensors: dict[str, Tensor] = {}
+    parts = [_official_part(path, one) for path, one in zip(sources, layouts, strict=True)]
+    for path, part in zip(sources, parts, strict=True):
+        if both := tensors.keys() & part.tensors.keys():
+            raise WeightsError(f"{path}: holds {some(sorted(both))}, which a file before it held too")
+        tensors |= part.tensors
+    names = ", ".join(path.name for path in sources)
+    check_state(detector.state_dict(), tensors, ", ".join(map(str, sources)))
     detector.load_state_dict(tensors, strict=True)
     metadata = {
-        "origin": source.name,
-        "origin_sha256": found,
+        "origin": names,
+        "origin_sha256": ", ".join(part.sha256 for part in parts),
         "licence": layout.licence,
-        "trained_on": f"by the authors; their checkpoint {source.name}",
+        "trained_on": f"by the authors; their checkpoint {names}",
     }
     digest = save_safetensors(detector, out, metadata)
     return Imported(
         system=system,
-        source=source,
-        source_sha256=found,
+        source=sources[0],
+        source_sha256=parts[0].sha256,
         path=out,
         sha256=digest,
         tensors=len(tensors),
         parameters=sum(p.numel() for p in detector.parameters() if p.requires_grad),
-        wrapper=wrapper,
-        prefix=prefix,
-        dropped=(*beside, *unused),
+        wrapper=parts[0].wrapper,
+        prefix=parts[0].prefix,
+        dropped=tuple(name for part in parts for name in part.dropped),
         flipped=not layout.fake_is_one,
-        notes=official.notes(source, found, layout),
+        notes=tuple(
+            note
+            for path, part, one in zip(sources, parts, layouts, strict=True)
+            for note in official.notes(path, part.sha256, one)
+        ),
+        beside=tuple((path, part.sha256) for path, part in zip(sources[1:], parts[1:], strict=True)),
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One official file under our names."""
+
+    tensors: dict[str, Tensor]
+    sha256: str
+    wrapper: str
+    prefix: str
+    dropped: tuple[str, ...]
+
+
+def _official_part(source: Path, layout: OfficialLayout) -> _Part:
+    data, found = _read(source)
+    wrapped, wrapper, beside = official.unwrap(_load_plain(data, source), layout, source)
+    state, prefix = official.strip_prefix(wrapped, layout.prefix, source)
+    renamed, unused = official.rename(state, layout, source)
+    return _Part(official.orient(renamed, layout, source), found, wrapper, prefix, (*beside, *unused))
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

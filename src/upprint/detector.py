@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from upprint.card import SystemCard
     from upprint.systems._official import OfficialLayout
+
+
+Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
+"""Starts one pass over (images or features, labels (N,)); every call passes over the same ones."""
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A part that learns from whole passes over the training pictures instead of gradients."""
+
+    def fit(self, batches: Batches) -> Mapping[str, Any]:
+        """Learn. f is given images (N, 3, H, W), D is given what f makes of them.
+
+        Returns:
+            Builder options that changed with it, such as the number of support vectors; they go on the card,
+            so that a detector of the right shape is built before its weights are loaded.
+        """
+        ...
 
 
 class Detector(nn.Module):
@@ -45,3 +66,30 @@ class Detector(nn.Module):
         """
         logits: Tensor = self.network(self.representation(images))
         return logits.reshape(images.shape[0])
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """What training minimises: binary cross-entropy on logits. A system with another loss overrides it.
+
+        Args:
+            images: as in `forward`.
+            labels: (N,), 1 = generated.
+
+        Returns:
+            A scalar.
+        """
+        return functional.binary_cross_entropy_with_logits(self(images).float(), labels.float())
+
+    def fit(self, batches: Batches) -> None:
+        """Fit the parts that learn without gradients: first f, then D on f's output; others are left alone.
+
+        Args:
+            batches: of (images, labels), as in `loss`.
+        """
+        changed: dict[str, Any] = {}
+        if isinstance(self.representation, Fitted):
+            changed |= self.representation.fit(batches)
+        if isinstance(self.network, Fitted):
+            changed |= self.network.fit(
+                lambda: ((self.representation(images), labels) for images, labels in batches())
+            )
+        self.card = replace(self.card, options=self.card.options | changed)

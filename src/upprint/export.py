@@ -93,7 +93,7 @@ def export_with_report(
     proto = to_onnx(model)
     data: bytes = proto.SerializeToString(deterministic=True)
     digest = hashlib.sha256(data).hexdigest()
-    logit_difference, cam_difference, pictures = check_parity(model, data, rule.tile)
+    logit_difference, cam_difference, pictures = check_parity(model, data, rule.tile, exact=rule.exact)
     written = replace(
         chosen, input=rule, options=detector.card.options, weights=replace(weights, onnx_sha256=digest)
     )
@@ -113,8 +113,12 @@ def export_with_report(
     )
 
 
-def check_parity(detector: Detector, data: bytes, tile: int) -> tuple[float, float | None, int]:
+def check_parity(
+    detector: Detector, data: bytes, tile: int, *, exact: bool = False
+) -> tuple[float, float | None, int]:
     """Run graph and torch on noise and on smooth pictures: one tile, odd and small sizes, batches 1 and 3.
+
+    Where the network takes pictures of one size only (`exact`), they all have it.
 
     Returns:
         Largest difference of logits, of the map (None without one), and how many pictures were tried.
@@ -125,7 +129,8 @@ def check_parity(detector: Detector, data: bytes, tile: int) -> tuple[float, flo
     session = import_onnxruntime().InferenceSession(data, providers=["CPUExecutionProvider"])
     network, rng = detector.network, np.random.default_rng(0)
     logit_worst, cam_worst, pictures = 0.0, 0.0, 0
-    for count, height, width in ((1, tile, tile), (3, 64, 64), (1, 97, 131), (3, 75, 34)):
+    sizes = ((1, tile, tile), (3, 64, 64), (1, 97, 131), (3, 75, 34))
+    for count, height, width in ((1, tile, tile), (3, tile, tile)) if exact else sizes:
         for images in (_noise(rng, count, height, width), _smooth(rng, count, height, width)):
             found = session.run(None, {"images": images})
             with torch.no_grad():

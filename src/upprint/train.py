@@ -15,10 +15,10 @@ import shlex
 import sys
 import time
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -34,9 +34,9 @@ from upprint.allocator import keep_pages
 from upprint.curves import draw_curves
 from upprint.data.loader import Batches, CropRule, Crops, pairs
 from upprint.data.sample import Sample
-from upprint.detector import Detector
+from upprint.detector import Detector, Fitted
 from upprint.record import build
-from upprint.result import ConfigError, Progress
+from upprint.result import ConfigError, DataError, Progress
 from upprint.systems import create
 
 SPLIT_SEED = 0
@@ -162,6 +162,11 @@ def fit(
     train, validation = training_samples(config.data)
     units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
     detector = create(config.system, **config.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    checkpoint = out / "last.ckpt"
+    if not checkpoint.exists():
+        fit_parts(detector, train, config)
+    if detector.card.trained_by == "fit":
+        return _finish_fitted(fabric, detector, config, train, validation)
     optimiser = torch.optim.Adam(
         detector.parameters(),
         lr=config.optimiser.lr,
@@ -171,7 +176,6 @@ def fit(
     model, optimiser = fabric.setup(detector, optimiser)
 
     state: dict[str, Any] = {"model": model, "optimiser": optimiser, "step": 0}
-    checkpoint = out / "last.ckpt"
     if checkpoint.exists():
         fabric.load(checkpoint, state, weights_only=True)
     start = state["step"]
@@ -231,14 +235,57 @@ def fit(
     return weights
 
 
+def fit_parts(detector: Detector, samples: list[Sample], config: TrainConfig) -> None:
+    """Fit what learns from whole passes, on the central crops of the training pictures in their order.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not isinstance(detector.representation, Fitted) and not isinstance(detector.network, Fitted):
+        return
+    if not samples:
+        raise DataError("no training pictures after the split; expected at least one")
+    crops = Crops(samples, config.crops, training=False, cache=config.data.cache)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for indices in _chunks(range(len(crops)), config.batch):
+            images, labels = zip(*(crops[index, index] for index in indices), strict=True)
+            yield torch.stack(images), torch.tensor(labels)
+
+    with torch.no_grad():
+        detector.eval().fit(batches)
+
+
+def _finish_fitted(
+    fabric: Fabric,
+    detector: Detector,
+    config: TrainConfig,
+    train: list[Sample],
+    validation: list[Sample],
+) -> Path:
+    """Validate and write a system that is trained once it is fitted."""
+    out = Path(config.out)
+    held = Crops(validation, config.crops, training=False, cache=config.data.cache)
+    if len(held):
+        fabric.log_dict(_validate(fabric, detector, held, config.batch), 1)
+    for logger in fabric.loggers:
+        logger.finalize("success")
+    weights = out / f"{config.system}.safetensors"
+    if fabric.is_global_zero:
+        _export_weights(detector, config, train, weights)
+    fabric.barrier()
+    return weights
+
+
 def training_step(
     fabric: Fabric, model: torch.nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor
 ) -> Tensor:
-    """One step of binary cross-entropy on logits; returns the loss."""
+    """One step on the system's own loss, which is returned; `model` comes from `fabric.setup`."""
     model.train()
     optimiser.zero_grad(set_to_none=True)
-    logits = model(images.to(memory_format=torch.channels_last))
-    loss = functional.binary_cross_entropy_with_logits(logits.float(), labels.float())
+    placed = cast(Any, model)
+    placed.mark_forward_method("loss")  # or the call below would bypass precision and processes
+    loss: Tensor = placed.loss(images.to(memory_format=torch.channels_last), labels)
     fabric.backward(loss)
     optimiser.step()
     return loss.detach()

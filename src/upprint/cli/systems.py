@@ -40,9 +40,9 @@ def _cards() -> tuple[dict[str, SystemCard], set[str], bool]:
     cards: dict[str, SystemCard] = {}
     torch = find_spec("torch") is not None
     if torch:
-        from upprint.systems import create, list_systems
+        from upprint.systems import card_of, list_systems
 
-        cards = {name: create(name).card for name in list_systems()}
+        cards = {name: card_of(name) for name in list_systems()}
     scanning = {name: find(name)[1] for name in shipped()}
     return cards | scanning, set(scanning), torch
 

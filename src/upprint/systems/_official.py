@@ -22,14 +22,20 @@ class OfficialLayout:
     Args:
         rename: (start of the official key, start of ours); the first pair that fits a key applies, and a
             key that none fits is refused. ("", "network.") takes every key into the network.
-        head: our name of the last layer, the one that `fake_is_one` concerns.
+        head: our name of the last layer, the one that `fake_is_one` and `two_class` concern; "" for a file
+            that holds no head.
         fake_is_one: True where label or class 1 meant generated. Where it did not, the head is negated, so
             that a higher logit means generated here too. A head of two classes becomes one logit, the
             difference of the two (what their softmax depends on).
+        two_class: our head has two outputs as well, the second for generated, and the network takes their
+            difference itself; both are kept, and swapped where class 0 meant generated.
         wrappers: names under which training code stores the state dict; at most one may be present.
         prefix: put before every key by a wrapper such as DataParallel; on every key or on none.
         ignore: starts of official keys that are stored but unused, dropped by intent.
         known: (file name, SHA-256) of published files.
+        file: what the file holds, in a few words, where the system needs several.
+        beside: layouts of the further files, in the order in which they are given.
+        cast: floating-point numbers of other precisions become float32.
         licence: what the official repository says about using its weights.
     """
 
@@ -40,6 +46,10 @@ class OfficialLayout:
     prefix: str = "module."
     ignore: tuple[str, ...] = ()
     known: tuple[tuple[str, str], ...] = ()
+    file: str = "the checkpoint"
+    beside: tuple[OfficialLayout, ...] = ()
+    cast: bool = False
+    two_class: bool = False
     licence: str = "the official repository states no licence; for your own evaluation"
 
 
@@ -51,6 +61,8 @@ def some(names: Iterable[str]) -> str:
 
 def unwrap(raw: object, layout: OfficialLayout, source: Path) -> tuple[dict[str, Tensor], str, list[str]]:
     """The state dict, the wrapper it was under ("" if none) and the names beside it."""
+    if isinstance(raw, Tensor) and not layout.head:
+        return {"": raw.detach()}, "", []
     if not isinstance(raw, dict) or not raw:
         raise WeightsError(f"{source}: holds {_kind(raw)}, expected a state dict")
     if all(isinstance(value, Tensor) for value in raw.values()):
@@ -108,7 +120,7 @@ def rename(
         name = pair[1] + key.removeprefix(pair[0])
         if name in tensors:
             raise WeightsError(f"{source}: key {key!r} is the second one for our {name!r}")
-        tensors[name] = value
+        tensors[name] = value.float() if layout.cast and value.is_floating_point() else value
     return tensors, unused
 
 
@@ -116,9 +128,14 @@ def orient(tensors: dict[str, Tensor], layout: OfficialLayout, source: Path) -> 
     """The tensors with the head brought to one logit that is higher for generated pictures."""
     oriented = dict(tensors)
     for name in (f"{layout.head}.weight", f"{layout.head}.bias"):
-        if name not in tensors:
+        if not layout.head or name not in tensors:
             continue
         head = tensors[name]
+        if layout.two_class:
+            if head.ndim == 0 or len(head) != 2:
+                raise WeightsError(f"{source}: {name} has shape {tuple(head.shape)}, expected two outputs")
+            oriented[name] = head if layout.fake_is_one else head.flip(0)
+            continue
         if head.ndim == 0 or len(head) not in (1, 2):
             raise WeightsError(f"{source}: {name} has shape {tuple(head.shape)}, expected one or two outputs")
         if len(head) == 2:

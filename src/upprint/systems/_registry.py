@@ -9,6 +9,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import torch
+
+from upprint.card import SystemCard
 from upprint.detector import Detector
 from upprint.result import ConfigError, UnknownSystem
 
@@ -51,6 +54,13 @@ def create(name: str, **options: Any) -> Detector:
         known = ", ".join(signature.parameters) or "none"
         raise ConfigError(f"system {name!r}: {error}; its options: {known}") from error
     return builder(**options)
+
+
+def card_of(name: str) -> SystemCard:
+    """The card of a system as published, without the memory and the time that its weights would take."""
+    _load_all()
+    with torch.device("meta"):
+        return create(name).card
 
 
 def _load_all() -> None:
