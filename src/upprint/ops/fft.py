@@ -1,0 +1,27 @@
+"""Magnitude spectra of pictures (orthonormal two-dimensional FFT)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FLOOR = 1e-12
+
+
+def spectrum(images: Tensor) -> Tensor:
+    """|FFT| of every channel, orthonormal, the zero frequency moved to (H // 2, W // 2).
+
+    Args:
+        images: (..., H, W), real; integers are taken as float32.
+
+    Returns:
+        (..., H, W), floating point, not negative.
+    """
+    x = images if images.is_floating_point() else images.to(torch.float32)
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1)).abs()
+
+
+def log_spectrum(images: Tensor, floor: float = FLOOR) -> Tensor:
+    """ln(|FFT| + floor), the shape of `images`; `floor` is in grey levels of an orthonormal coefficient."""
+    return torch.log(spectrum(images) + floor)
