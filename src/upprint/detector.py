@@ -12,6 +12,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from upprint.card import SystemCard
     from upprint.systems._official import OfficialLayout
+    from upprint.systems._pretrained import Pretrained
 
 
 Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
@@ -40,6 +41,7 @@ class Detector(nn.Module):
         network: D, maps f's output to logits (N,) or (N, 1).
         card: what the system is.
         official: how the authors' own checkpoints are laid out, where there are any.
+        pretrained: which published weights the recipe starts from, where it starts from some.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class Detector(nn.Module):
         network: nn.Module,
         card: SystemCard,
         official: OfficialLayout | None = None,
+        pretrained: Pretrained | None = None,
     ) -> None:
         super().__init__()
         self.representation = representation
         self.network = network
         self.card = card
         self.official = official
+        self.pretrained = pretrained
 
     def forward(self, images: Tensor) -> Tensor:
         """Score images.

@@ -37,7 +37,9 @@ from upprint.data.sample import Sample
 from upprint.detector import Detector, Fitted
 from upprint.record import build
 from upprint.result import ConfigError, DataError, Progress
+from upprint.stopping import Stopping, StoppingConfig
 from upprint.systems import create
+from upprint.systems._pretrained import load_pretrained
 
 SPLIT_SEED = 0
 """One seed for every run, so that a photo kept for validation once is kept from training always."""
@@ -62,15 +64,25 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """Adam. `step` multiplies the rate by `decay` every `decay_epochs`; `cosine` falls to zero."""
+    """`step` multiplies the rate by `decay` every `decay_epochs`; `cosine` falls to zero; `linear` does so
+    after the first `hold` of the run."""
 
     lr: float = 2e-4
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
-    schedule: Literal["constant", "step", "cosine"] = "constant"
+    kind: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = 0.0
+    """Of SGD."""
+    dampening: float = 0.0
+    """Of SGD's momentum."""
+    sam: float = 0.0
+    """Radius of sharpness-aware minimisation (Foret et al., ICLR 2021): two passes a step; 0 is without."""
+    schedule: Literal["constant", "step", "cosine", "linear"] = "constant"
     decay: float = 0.9
     decay_epochs: int = 10
     warmup_steps: int = 0
+    hold: float = 0.75
+    """Share of the run that a linear schedule keeps the full rate."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +93,12 @@ class TrainConfig:
     out: str
     data: DataConfig
     options: dict[str, Any] = field(default_factory=dict)
+    init: str = ""
+    """File of the weights that the recipe starts from, e.g. ImageNet's; "" starts from random ones."""
     crops: CropRule = field(default_factory=CropRule)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    stopping: StoppingConfig | None = None
+    """By default none: the last weights are the result."""
     epochs: int | None = None
     steps: int | None = None
     batch: int = 32
@@ -107,6 +123,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise ConfigError("training length: give exactly one of epochs and steps")
+        if self.stopping is not None and not self.data.validation and self.data.validation_options is None:
+            raise ConfigError("stopping needs a validation share, or validation_options")
         if self.batch < 1 or (self.paired and self.batch % 2):
             raise ConfigError(f"batch {self.batch}: expected a positive number, even where paired")
 
@@ -162,23 +180,23 @@ def fit(
     train, validation = training_samples(config.data)
     units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
     detector = create(config.system, **config.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.init:
+        load_pretrained(detector, detector.pretrained, Path(config.init))
     checkpoint = out / "last.ckpt"
     if not checkpoint.exists():
         fit_parts(detector, train, config)
     if detector.card.trained_by == "fit":
         return _finish_fitted(fabric, detector, config, train, validation)
-    optimiser = torch.optim.Adam(
-        detector.parameters(),
-        lr=config.optimiser.lr,
-        betas=config.optimiser.betas,
-        weight_decay=config.optimiser.weight_decay,
-    )
-    model, optimiser = fabric.setup(detector, optimiser)
+    model, optimiser = fabric.setup(detector, make_optimiser(detector, config.optimiser))
 
+    stopping = Stopping(config.stopping or StoppingConfig(), config.optimiser.lr)
     state: dict[str, Any] = {"model": model, "optimiser": optimiser, "step": 0}
+    if config.stopping is not None:
+        state["stopping"] = stopping.state
     if checkpoint.exists():
         fabric.load(checkpoint, state, weights_only=True)
     start = state["step"]
+    stopping.state = state.get("stopping", stopping.state)
     batches = Batches(
         units,
         batch=config.batch,
@@ -207,8 +225,8 @@ def fit(
     for step, (images, labels) in enumerate(placed, start=start + 1):
         rate = learning_rate(config.optimiser, step - 1, total, batches.steps_per_epoch)
         for group in optimiser.param_groups:
-            group["lr"] = rate
-        loss = training_step(fabric, model, optimiser, images, labels)
+            group["lr"] = rate * stopping.scale
+        loss = training_step(fabric, model, optimiser, images, labels, sam=config.optimiser.sam)
         seen += len(labels) * fabric.world_size
         if step % config.log_every == 0:
             speed = seen / (time.perf_counter() - began)
@@ -217,19 +235,29 @@ def fit(
             fabric.log_dict({"loss": losses.mean().item(), "lr": rate, "images_per_second": speed}, step)
             began, seen = time.perf_counter(), 0
         if len(held) and (step % validate_every == 0 or step == total):
-            fabric.log_dict(_validate(fabric, detector, held, config.batch), step)
+            figures = _validate(fabric, detector, held, config.batch)
+            fabric.log_dict(figures, step)
+            if config.stopping is not None and stopping.update(
+                fabric.broadcast(figures.get(config.stopping.metric, math.nan))
+            ):
+                _save(fabric, out / "best.ckpt", {"model": model})
             began, seen = time.perf_counter(), 0
-        if step % config.checkpoint_every == 0 or step == batches.stop:
-            state["step"] = step
+        if step % config.checkpoint_every == 0 or step == batches.stop or stopping.done:
+            state |= {"step": step} | ({"stopping": stopping.state} if config.stopping is not None else {})
             _save(fabric, checkpoint, state)
         progress(step, total)
+        if stopping.done:
+            break
 
     for logger in fabric.loggers:
         logger.finalize("success")
     weights = out / f"{config.system}.safetensors"
     if fabric.is_global_zero:
         draw_curves(out / "curves", out / "curves.png")
-        if batches.stop == total:
+    if batches.stop == total or stopping.done:
+        if config.stopping is not None:
+            fabric.load(out / "best.ckpt", {"model": model}, weights_only=True)
+        if fabric.is_global_zero:
             _export_weights(detector, config, train, weights)
     fabric.barrier()
     return weights
@@ -278,17 +306,59 @@ def _finish_fitted(
 
 
 def training_step(
-    fabric: Fabric, model: torch.nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor
+    fabric: Fabric,
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    sam: float = 0.0,
 ) -> Tensor:
-    """One step on the system's own loss, which is returned; `model` comes from `fabric.setup`."""
+    """One step on the system's own loss, which is returned; `model` comes from `fabric.setup`.
+
+    With `sam` the gradient is taken where the loss is about highest within that radius of the weights.
+    """
     model.train()
     optimiser.zero_grad(set_to_none=True)
     placed = cast(Any, model)
     placed.mark_forward_method("loss")  # or the call below would bypass precision and processes
     loss: Tensor = placed.loss(images.to(memory_format=torch.channels_last), labels)
     fabric.backward(loss)
+    if sam > 0:
+        moved = _climb(model, sam)
+        optimiser.zero_grad(set_to_none=True)
+        fabric.backward(placed.loss(images.to(memory_format=torch.channels_last), labels))
+        with torch.no_grad():
+            for parameter, step in moved:
+                parameter.sub_(step)
     optimiser.step()
     return loss.detach()
+
+
+def _climb(model: torch.nn.Module, radius: float) -> list[tuple[Tensor, Tensor]]:
+    """Move every parameter along the gradient, `radius` in all; what was added to each."""
+    pairs = [(p, p.grad) for p in model.parameters() if p.grad is not None]
+    norm = torch.stack([grad.norm() for _, grad in pairs]).norm() + 1e-12
+    moved = [(parameter, grad * (radius / norm)) for parameter, grad in pairs]
+    with torch.no_grad():
+        for parameter, step in moved:
+            parameter.add_(step)
+    return moved
+
+
+def make_optimiser(detector: Detector, config: OptimiserConfig) -> torch.optim.Optimizer:
+    """The optimiser of a config over what can be trained."""
+    parameters = [p for p in detector.parameters() if p.requires_grad]
+    if config.kind == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=config.lr,
+            momentum=config.momentum,
+            dampening=config.dampening,
+            weight_decay=config.weight_decay,
+        )
+    adam = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
+    return adam(parameters, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
 
 
 def learning_rate(config: OptimiserConfig, step: int, total: int, steps_per_epoch: int) -> float:
@@ -303,6 +373,9 @@ def learning_rate(config: OptimiserConfig, step: int, total: int, steps_per_epoc
     if config.schedule == "step":
         finished = step // steps_per_epoch
         return config.lr * warm * config.decay ** (max(0, finished - 1) // config.decay_epochs)
+    if config.schedule == "linear":
+        held = round(config.hold * total)
+        return config.lr * warm * min(1.0, (total - step) / max(1, total - held))
     return config.lr * warm
 
 
@@ -363,6 +436,7 @@ def _export_weights(detector: Detector, config: TrainConfig, samples: list[Sampl
 
     listing = "\n".join(f"{s.label} {s.subset} {s.source}" for s in samples)
     metadata = {
+        "init": Path(config.init).name or "random",
         "config": json.dumps(asdict(config), sort_keys=True),
         "trained_on": f"{config.trained_on} ({len(samples)} pictures)",
         "training_list_sha256": hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),

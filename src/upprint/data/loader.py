@@ -34,6 +34,7 @@ class CropRule:
     Args:
         crop: side of the square crop.
         resize: (height, width) without regard to aspect, as the paper does; null leaves pixels alone.
+        shorter: length of the shorter side after a resize that keeps the aspect, as other papers do.
         flip: mirror half of the crops.
         small: how a picture smaller than the crop is repeated: with the phase of the 8x8 grid kept, as the
             scan does, or in whole copies, as the NPR authors do on GenImage.
@@ -42,6 +43,7 @@ class CropRule:
 
     crop: int = 224
     resize: tuple[int, int] | None = None
+    shorter: int | None = None
     flip: bool = True
     small: Literal["grid", "whole"] = "grid"
     augment: str = ""
@@ -49,14 +51,15 @@ class CropRule:
     def __post_init__(self) -> None:
         if self.crop < 32:
             raise ConfigError(f"crop {self.crop}: expected at least 32 pixels")
+        if self.resize is not None and self.shorter is not None:
+            raise ConfigError("crops: give either resize or shorter, not both")
         parse(self.augment)
 
 
 def random_crop(pixels: Pixels, rule: CropRule, seed: int) -> Pixels:
     """One training crop (crop, crop, 3) uint8; equal seeds and sizes give equal windows and draws."""
     rng = np.random.default_rng(seed)
-    if rule.resize is not None:
-        pixels = resize(pixels, rule.resize)
+    pixels = _resized(pixels, rule)
     if rule.augment:
         window = _window(pixels, 2 * rule.crop, rng)
         pixels = parse(rule.augment)(window, int(rng.integers(2**31)))
@@ -68,11 +71,20 @@ def random_crop(pixels: Pixels, rule: CropRule, seed: int) -> Pixels:
 
 def central_crop(pixels: Pixels, rule: CropRule, seed: int) -> Pixels:
     """The validation crop: no flip, the middle; the augmentation stays, seeded, for it is the task."""
-    if rule.resize is not None:
-        pixels = resize(pixels, rule.resize)
+    pixels = _resized(pixels, rule)
     if rule.augment:
         pixels = parse(rule.augment)(center_crop(pixels, min(2 * rule.crop, *pixels.shape[:2])), seed)
     return np.ascontiguousarray(center_crop(_repeated(pixels, rule), rule.crop))
+
+
+def _resized(pixels: Pixels, rule: CropRule) -> Pixels:
+    if rule.resize is not None:
+        return resize(pixels, rule.resize)
+    if rule.shorter is not None:
+        height, width = pixels.shape[:2]
+        long = int(rule.shorter * max(height, width) / min(height, width))
+        return resize(pixels, (rule.shorter, long) if height <= width else (long, rule.shorter))
+    return pixels
 
 
 def _repeated(pixels: Pixels, rule: CropRule) -> Pixels:
