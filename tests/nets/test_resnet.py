@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from upprint.nets.resnet import ResNet
+from upprint.nets.resnet import ResNet, resnet
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +92,49 @@ def test_head_and_channels_are_options() -> None:
     assert network.head is network.classifier
     assert network.conv1.weight.shape == (64, 9, 5, 5)
     assert network(torch.zeros(2, 9, 16, 16)).shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("channels", "parameters"),
+    [(3, 23_635_906), (64, 23_671_042), (128, 23_707_906), (256, 23_781_634), (512, 23_929_090)],
+)
+def test_deep_stem_counts(channels: int, parameters: int) -> None:
+    """Re-Synthesis counts two outputs; ours is their difference, one Linear row fewer."""
+    with torch.device("meta"):
+        network = ResNet((3, 4, 6, 3), stem="deep", strides=(2, 2, 1, 1), channels=channels)
+    assert sum(p.numel() for p in network.parameters()) + 2048 + 1 == parameters
+    state = network.state_dict()
+    assert len(state) == 332
+    shapes = {
+        "conv1.0.weight": (64, channels, 3, 3),
+        "conv1.3.weight": (64, 64, 3, 3),
+        "conv1.6.weight": (128, 64, 3, 3),
+        "bn1.weight": (128,),
+        "layer1.0.downsample.0.weight": (256, 128, 1, 1),
+    }
+    assert {key: tuple(state[key].shape) for key in shapes} == shapes
+
+
+@pytest.mark.parametrize(("side", "cells"), [(1024, 32), (256, 8), (64, 2), (16, 1)])
+def test_deep_stem_reduces_by_32(side: int, cells: int) -> None:
+    with torch.device("meta"):
+        network = ResNet((3, 4, 6, 3), stem="deep", strides=(2, 2, 1, 1)).eval()
+        x = torch.zeros(1, 3, side, side)
+        assert network.conv1(x).shape == (1, 128, side // 4, side // 4)
+        assert network.class_activation_map(x).shape == (1, cells, cells)
+
+
+def test_a_narrow_deep_stem_without_pooling() -> None:
+    network = ResNet(
+        (2, 2), stem="deep", strides=(2, 2), stem_strides=(1, 2), pool=False, width=16, channels=5
+    ).eval()
+    with torch.no_grad():
+        assert network.class_activation_map(torch.rand(1, 5, 32, 24)).shape == (1, 4, 3)
+
+
+@pytest.mark.parametrize(("depth", "parameters"), [(18, 11_689_512), (34, 21_797_672), (50, 25_557_032)])
+def test_torchvisions_counts(depth: int, parameters: int) -> None:
+    """The published sizes with 1000 classes, less 999 rows of the head."""
+    with torch.device("meta"):
+        network = resnet(depth)
+    assert sum(p.numel() for p in network.parameters()) == parameters - 999 * (network.head.in_features + 1)
