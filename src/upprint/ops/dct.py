@@ -42,5 +42,5 @@ def dct2(images: Tensor) -> Tensor:
 
 
 def log_dct2(images: Tensor, floor: float = FLOOR) -> Tensor:
-    """ln(|DCT-II| + floor), the shape of `images`; `floor` is in grey levels of an orthonormal coefficient."""
+    """ln(|DCT-II| + floor), the shape of `images`; `floor` is in grey levels."""
     return torch.log(dct2(images).abs() + floor)

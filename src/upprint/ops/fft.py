@@ -23,5 +23,5 @@ def spectrum(images: Tensor) -> Tensor:
 
 
 def log_spectrum(images: Tensor, floor: float = FLOOR) -> Tensor:
-    """ln(|FFT| + floor), the shape of `images`; `floor` is in grey levels of an orthonormal coefficient."""
+    """ln(|FFT| + floor), the shape of `images`; `floor` is in grey levels."""
     return torch.log(spectrum(images) + floor)

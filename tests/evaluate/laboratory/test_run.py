@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from upprint.evaluate.laboratory.cell import Scored
+from upprint.evaluate.laboratory.config import LaboratoryConfig, VariantConfig
+from upprint.evaluate.laboratory.report import Report, read, report, write
+from upprint.evaluate.laboratory.run import run
+from upprint.result import ConfigError, DataError, ResumeError
+
+MAKERS = ("nearest", "bilinear", "null")
+Make = Callable[..., LaboratoryConfig]
+
+
+@pytest.fixture(scope="module")
+def twins(make_twins: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_twins(tmp_path_factory.mktemp("twins"), MAKERS, 40)
+
+
+@pytest.fixture(scope="module")
+def config(make_config: Make, tmp_path_factory: pytest.TempPathFactory) -> LaboratoryConfig:
+    tests = {"as forged": "", "JPEG": "jpeg(90..98)"}
+    return make_config(out=str(tmp_path_factory.mktemp("run")), tests=tests)
+
+
+@pytest.fixture(scope="module")
+def finished(twins: Path, config: LaboratoryConfig) -> tuple[list[Scored], Report]:
+    found, scored = run([twins], config)
+    return scored, report(found, scored, config, data="noise", command="upprint laboratory")
+
+
+def untimed(scored: list[Scored]) -> list[Scored]:
+    return [dataclasses.replace(s, train_seconds=0.0, test_seconds=0.0) for s in scored]
+
+
+def test_a_planted_trace_is_found(finished: tuple[list[Scored], Report]) -> None:
+    scored, made = finished
+    assert len(scored) == made.done == made.wanted == 2 * 3 + 3
+    found = made.matrix("npr", "as forged")
+    assert found is not None
+    assert found.rows == found.columns == ("bilinear", "nearest", "null")
+    assert found.seeds == (0, 1)
+    for at in (0, 1):
+        assert found.cells[at][at].low > 0.9
+        assert found.cells[at][at].seeds[0] > 0.9
+        assert found.cells[at][at].seeds[1] > 0.9
+
+
+def test_a_maker_that_does_nothing_is_at_chance(finished: tuple[list[Scored], Report]) -> None:
+    for m in finished[1].matrices:
+        column = m.columns.index("null")
+        for row in m.cells:
+            assert row[column].low < 0.5 < row[column].high
+
+
+def test_a_cut_run_goes_on_to_the_same_scores(
+    twins: Path, config: LaboratoryConfig, finished: tuple[list[Scored], Report], tmp_path: Path
+) -> None:
+    cut = dataclasses.replace(config, out=str(tmp_path))
+    steps: list[tuple[int, int]] = []
+    _, some = run([twins], cut, stop_after=2, progress=lambda done, total: steps.append((done, total)))
+    assert len(some) == 2
+    assert steps == [(0, 9), (1, 9), (2, 9)]
+    (tmp_path / "cells" / "npr" / "null.seed0.tmp").write_text('{"variant": ')  # died while writing
+    _, rest = run([twins], cut)
+    assert untimed(rest) == untimed(finished[0])
+
+
+def test_a_finished_run_reads_no_picture(
+    twins: Path, config: LaboratoryConfig, finished: tuple[list[Scored], Report]
+) -> None:
+    read_pairs: list[int] = []
+    _, again = run([twins], config, reading=lambda done, _total: read_pairs.append(done))
+    assert again == finished[0]
+    assert read_pairs == []
+
+
+def test_other_settings_are_refused(twins: Path, config: LaboratoryConfig, tmp_path: Path) -> None:
+    small = dataclasses.replace(config, out=str(tmp_path))
+    run([twins], small, stop_after=1)
+    with pytest.raises(ConfigError, match=r"settings of steps.*choose another out"):
+        run([twins], dataclasses.replace(small, steps=11))
+    with pytest.raises(ConfigError, match="settings of makers"):
+        run([twins], dataclasses.replace(small, makers=("n*",)))
+    with pytest.raises(ConfigError, match="settings of sources"):
+        run([twins], dataclasses.replace(small, sources=30))
+    other = {**small.variants, "npr": VariantConfig("NPR", block=3)}
+    with pytest.raises(ConfigError, match="variants.npr"):
+        run([twins], dataclasses.replace(small, variants=other))
+    (tmp_path / "pictures.sha256").write_text("0\n")
+    with pytest.raises(ConfigError, match="other pixels"):
+        run([twins], small)
+
+
+def test_seeds_rows_and_variants_may_be_added(twins: Path, config: LaboratoryConfig, tmp_path: Path) -> None:
+    line = VariantConfig("line", "azimuthal", "linear", regularisation=1.0, rows=("nearest",))
+    control = dataclasses.replace(line, title="dct", input="dct")
+    small = dataclasses.replace(
+        config, out=str(tmp_path), variants={"line": line, "dct": control}, main="line", control="dct"
+    )
+    _, before = run([twins], small)
+    wider = dataclasses.replace(line, rows=("n*",), seeds=(0, 3), all_but_one=True)
+    found, after = run([twins], dataclasses.replace(small, variants={"line": wider, "dct": control}))
+    assert [(s.row, s.seed) for s in after if s.variant == "line"] == [
+        *(("nearest", 0), ("null", 0), ("all but nearest", 0), ("all but null", 0)),
+        *(("nearest", 3), ("null", 3), ("all but nearest", 3), ("all but null", 3)),
+    ]
+    assert [s for s in after if s.seed == 0 and s.row == "nearest"] == before
+    assert found.left_out == 0
+    run([twins], small)  # fewer again: the cells stay
+
+
+def test_partial_trains_nothing(twins: Path, config: LaboratoryConfig, tmp_path: Path) -> None:
+    small = dataclasses.replace(config, out=str(tmp_path))
+    with pytest.raises(DataError, match="no cell is finished"):
+        run([twins], small, partial=True)
+    run([twins], small, stop_after=2)
+    found, some = run([twins], small, partial=True)
+    assert len(some) == 2
+    made = report(found, some, small)
+    assert (made.done, made.wanted) == (2, 9)
+    assert {m.rows for m in made.matrices} == {("bilinear", "nearest")}
+
+
+def test_a_damaged_cell_is_named(
+    twins: Path, config: LaboratoryConfig, finished: tuple[list[Scored], Report], tmp_path: Path
+) -> None:
+    small = dataclasses.replace(config, out=str(tmp_path))
+    run([twins], small, stop_after=1)
+    path = next((tmp_path / "cells").rglob("*.json"))
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(ResumeError, match="remove it to train it again"):
+        run([twins], small, partial=True)
+
+
+def test_the_report_is_read_back(finished: tuple[list[Scored], Report], tmp_path: Path) -> None:
+    write(finished[1], tmp_path / "laboratory.json")
+    assert read(tmp_path / "laboratory.json") == finished[1]
+    assert "out" not in json.loads((tmp_path / "laboratory.json").read_text())["config"]
+    (tmp_path / "laboratory.json").write_text("{}")
+    with pytest.raises(DataError, match="missing"):
+        read(tmp_path / "laboratory.json")
