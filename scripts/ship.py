@@ -1,202 +1,173 @@
-"""From trained NPR weights to the shipped ones: export, calibrate, judge, write the card.
+"""From trained weights to shipped ones: export, calibrate, judge, write the card.
 
-    upprint forge PHOTOS --out TWINS --name taef2 --encoder ENCODER --decoder DECODER
-    upprint train configs/npr_twins.toml --data TWINS --out RUN
-    python scripts/ship_npr.py --run RUN --twins TWINS --photos PHOTOS --generated GENERATED
+    upprint forge PHOTOS --out TWINS --maker all --encoder ENCODER --decoder DECODER --name taef2 ...
+    upprint train configs/upprint.toml --data TWINS --out RUN
+    python scripts/ship.py configs/upprint.toml --run RUN --twins TWINS --photos PHOTOS --generated GENERATED
 
-PHOTOS and GENERATED hold one folder per source or generator. Thresholds and probability are fitted on
-the validation part of the twins (photos that training never saw). The judges are photo sources that the
-config holds out against every generator, each picture as it comes and with both classes brought to one
-size and format, and the held-out photos' own twins. Nothing is tuned on a judge.
+Thresholds and probability are fitted on the validation part of the twins (photos that training never saw), in
+their original bytes, saved again and reduced. What the numbers are measured on stands in `judging.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from rich.progress import Progress as Bar
 
+from judging import Judge, held_out, judges, measure, score
 from upprint.card import Calibration, Number, SystemCard
 from upprint.checkpoints import load_detector
-from upprint.data.layouts import read
-from upprint.data.protocol import named
 from upprint.data.sample import GENERATED, REAL, Sample
-from upprint.evaluate import predictions, results
+from upprint.data.split import position
+from upprint.evaluate import results
 from upprint.evaluate.calibrate import fit_calibration
 from upprint.evaluate.model import open_model
-from upprint.evaluate.predict import predict
+from upprint.evaluate.tail import exponential_threshold
 from upprint.export import export_with_report
 from upprint.images import find_images
-from upprint.systems.npr import CARD
-from upprint.train import TrainConfig, read_config, training_samples
+from upprint.train import SPLIT_SEED, TrainConfig, read_config, training_samples
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "src" / "upprint" / "weights"
-COMMAND = "python scripts/ship_npr.py --run RUN --twins TWINS --photos PHOTOS --generated GENERATED"
-FORMS = {"original": "", "jpeg(75)": "jpeg(75)", "resize(0.5)": "resize(0.5)"}
-SHARED = "photos shared by all generators"
-EQUALISED = "crop(256)|jpeg(75..95)"
-FPRS, INCONCLUSIVE = ("0.01", "0.05"), 0.10
+COMMAND = "python scripts/ship.py CONFIG --run RUN --twins TWINS --photos PHOTOS --generated GENERATED"
+FORMS = {"original bytes": "", "jpeg(75)": "jpeg(75)", "resize(0.5)": "resize(0.5)"}
+FPRS, TAIL_FPR, INCONCLUSIVE = ("0.01", "0.05"), "0.001", 0.10
 METRICS = (
     "auroc",
     "average_precision",
     "accuracy_shipped",
+    "balanced_accuracy_shipped",
     "generated_shipped",
     "fpr_shipped",
     "tpr_at_1_fpr",
 )
 
 
-@dataclass(frozen=True)
-class Judge:
-    """One test: which samples, what is done to both classes, and in words."""
-
-    name: str
-    samples: Sequence[Sample]
-    perturbation: str
-    data: str
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("config", type=Path)
     for name in ("run", "twins", "photos", "generated"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "npr_twins.toml")
-    parser.add_argument("--results", type=Path, default=ROOT / "results" / "npr_twins")
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
     parser.add_argument("--out", type=Path, default=SHIPPED)
     arguments = parser.parse_args()
 
     config = read_config(arguments.config)
     config = replace(config, data=replace(config.data, root=str(arguments.twins)))
+    system = config.system
     arguments.out.mkdir(parents=True, exist_ok=True)
-    weights = arguments.out / "npr.safetensors"
-    shutil.copyfile(arguments.run / "npr.safetensors", weights)
+    weights = arguments.out / f"{system}.safetensors"
+    shutil.copyfile(arguments.run / f"{system}.safetensors", weights)
     detector = load_detector(weights)
 
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        bare = export_with_report(detector, work, "npr", source=weights)
-        calibration = calibrate(bare.path, config, work)
+        bare = export_with_report(detector, work, system, source=weights)
+        calibration, rates = calibrate(bare.path, config, arguments.photos, work)
         card = replace(SystemCard.read(bare.card_path), calibration=calibration)
-        shipped = export_with_report(detector, arguments.out, "npr", card=card, source=weights)
+        shipped = export_with_report(detector, arguments.out, system, card=card, source=weights)
         print(f"exported; largest difference from torch {shipped.logit_difference:.1e}")
-        numbers: list[Number] = []
-        for judge in judges(arguments.photos, arguments.generated, arguments.twins, config):
-            numbers += measured(judge, shipped.path, work, arguments.results)
-        final = with_numbers(SystemCard.read(shipped.card_path), numbers)
+        numbers: list[Number] = list(rates)
+        for judge in judges(arguments.photos, arguments.generated, arguments.twins, config.data.hold_out):
+            numbers += measured(judge, shipped.path, work, arguments.results / f"{system}_shipped")
+        final = with_numbers(SystemCard.read(shipped.card_path), detector.card.limits, numbers)
         shipped.card_path.write_text(final.to_json(), encoding="utf-8")
-    print(json.dumps([f"{n.data}: {n.metric} {n.value:.3f}" for n in numbers], indent=1))
+    print(json.dumps([f"{n.data}: {n.protocol}: {n.metric} {n.value:.3f}" for n in numbers], indent=1))
 
 
-def with_numbers(card: SystemCard, numbers: Sequence[Number]) -> SystemCard:
+def with_numbers(card: SystemCard, limits: Sequence[str], numbers: Sequence[Number]) -> SystemCard:
     """The card with its numbers, and with what they say about its limits in words."""
-    limits = list(CARD.limits)
-    limits.append(
-        "These weights saw one small latent decoder (TAEF2) and pictures that had all been JPEG. They are "
-        "an interim default: a first instance of the whole line, not a detector to rely on."
-    )
+    words = list(limits)
     for number in numbers:
         if number.metric == "auroc" and "mean" in number.protocol:
             side = "below chance" if number.value < 0.5 else "above chance (50)"
-            limits.append(f"Mean AUROC {100 * number.value:.1f}, {side}: {number.data}.")
-    limits.append(
+            words.append(f"Mean AUROC {100 * number.value:.1f}, {side}: {number.data}.")
+    words.append(
         "The photos of the training set come partly with research terms (ImageNet, BSDS500) and with "
         "individual Creative Commons licences (COCO); none is contained in the weights' files."
     )
-    return replace(card, limits=tuple(limits), numbers=tuple(numbers))
+    return replace(card, limits=tuple(words), numbers=tuple(numbers))
 
 
-def calibrate(model: Path, config: TrainConfig, work: Path) -> Calibration:
-    """Fit on the validation photos and their twins, in every form of FORMS."""
-    samples = training_samples(config.data)[1]
-    photos: dict[str, np.ndarray] = {}
-    fakes = []
+def calibrate(model: Path, config: TrainConfig, photos: Path, work: Path) -> tuple[Calibration, list[Number]]:
+    """Fit on the validation photos, whole and in every form, and on the validation twins.
+
+    Also the share of held-out photos above the default threshold in each form: what the threshold promises,
+    checked on sources that neither training nor calibration saw.
+    """
+    originals = validation_photos(photos, config)
+    twins = [s for s in training_samples(config.data)[1] if s.label == GENERATED]
+    logits: dict[str, np.ndarray] = {}
+    opened = open_model(weights=model)
+
+    def scored(samples: Sequence[Sample], text: str, name: str) -> np.ndarray:
+        rows = score(samples, opened, text, work / f"{name}.jsonl", name, COMMAND)
+        return np.array([row.logit for row in rows])
+
     for form, text in FORMS.items():
-        rows = score(samples, model, text, work / f"calibrate-{form}.jsonl", f"validation, {form}")
-        photos[form] = np.array([r.logit for r in rows if r.label == REAL])
-        fakes += [r.logit for r in rows if r.label == GENERATED]
-    return fit_calibration(
-        photos,
-        np.array(fakes),
+        logits[form] = scored(originals, text, f"validation photos, {form}")
+    fitted = fit_calibration(
+        logits,
+        scored(twins, "", "validation twins"),
         fprs=FPRS,
         inconclusive_fpr=INCONCLUSIVE,
         data="photos of the training sources that training never saw",
     )
+    tail = max(exponential_threshold(form, float(TAIL_FPR)) for form in logits.values())
+    fitted = replace(
+        fitted,
+        thresholds={**fitted.thresholds, TAIL_FPR: max(tail, *fitted.thresholds.values())},
+        data=f"{fitted.data}; {TAIL_FPR}: an exponential tail, the photos being too few to count it",
+    )
+    held = held_out(photos, config.data.hold_out)
+    today, rates = datetime.now(UTC).date().isoformat(), []
+    for form, text in FORMS.items():
+        found = scored(held, text, f"held-out photos, {form}")
+        for fpr, threshold in fitted.thresholds.items():
+            rates.append(
+                Number(
+                    f"photos_flagged_at_{fpr}",
+                    float((found >= threshold).mean()),
+                    f"{len(found)} photos of held-out sources, {form}",
+                    "native tiles",
+                    "measured",
+                    date=today,
+                    command=COMMAND,
+                )
+            )
+    return fitted, rates
 
 
-def judges(photos: Path, generated: Path, twins: Path, config: TrainConfig) -> list[Judge]:
-    held = [
-        Sample(path, REAL, "", "real", Path(os.path.relpath(path, photos)).as_posix())
-        for path in find_images([photos])
-        if any(fnmatchcase(os.path.relpath(path, photos), pattern) for pattern in config.data.hold_out)
-    ]
-    against = [replace(sample, subset=SHARED) for sample in held]
-    for folder in sorted(p for p in generated.iterdir() if p.is_dir()):
-        against += [
-            Sample(path, GENERATED, folder.name, folder.name, f"{folder.name}/{Path(path).name}")
-            for path in find_images([folder])
-        ]
-    pairs = [
-        replace(sample, subset="taef2 twins")
-        for sample in read(twins, "twins").samples
-        if any(fnmatchcase(sample.source, pattern) for pattern in config.data.hold_out)
-    ]
-    words = f"11 generators against {len(held)} photos of held-out sources"
-    return [
-        Judge("equalised", against, EQUALISED, f"{words}, both classes {EQUALISED}"),
-        Judge("as_is", against, "", f"{words}, as they come"),
-        Judge("twins", pairs, "", f"{len(pairs) // 2} photos of held-out sources against their TAEF2 twins"),
-    ]
+def validation_photos(photos: Path, config: TrainConfig) -> list[Sample]:
+    """The photos whose pairs fell to validation, in their original bytes."""
+    from upprint.forge.run import key_of
 
-
-def score(samples: Sequence[Sample], model: Path, text: str, out: Path, title: str) -> list[predictions.Row]:
-    with Bar() as bar:
-        task = bar.add_task(title, total=len(samples))
-        predict(
-            samples,
-            open_model(weights=model),
-            named("tiles"),
-            out=out,
-            data=title,
-            perturbation=text,
-            command=COMMAND,
-            progress=lambda done, _total: bar.update(task, completed=done),
-        )
-    return [row for row in predictions.read(out).rows if row.error is None]
-
-
-def with_shared(found: predictions.Predictions) -> predictions.Predictions:
-    """Every generator's sub-set with the photos that all share; they are scored once."""
-    names = dict.fromkeys(row.subset for row in found.rows if row.subset != SHARED)
-    shared = [row for row in found.rows if row.subset == SHARED]
-    rows = []
-    for name in names:
-        rows += [replace(row, subset=name) for row in shared]
-        rows += [row for row in found.rows if row.subset == name]
-    return replace(found, rows=tuple(rows))
+    kept = []
+    for path in find_images([photos]):
+        key = key_of(photos, path)
+        held = any(fnmatchcase(key, pattern) for pattern in config.data.hold_out)
+        if not held and position(key, SPLIT_SEED) >= 1 - config.data.validation:
+            kept.append(Sample(path, REAL, "", "real", key))
+    return kept
 
 
 def measured(judge: Judge, model: Path, work: Path, folder: Path) -> list[Number]:
-    """Score a judge, keep one result file per generator, return the card's numbers."""
-    out = work / f"{judge.name}.jsonl"
-    score(judge.samples, model, judge.perturbation, out, judge.name)
-    evaluation = results.measure(with_shared(predictions.read(out)), command=COMMAND)
-
+    """Score a judge, keep one result file per sub-set, return the card's numbers."""
+    evaluation = measure(judge, model, work, COMMAND)
     shutil.rmtree(folder / judge.name, ignore_errors=True)
     for result in evaluation.results:
         results.write(result, folder / judge.name)
+    shutil.copyfile(work / f"{judge.name}.jsonl", folder / judge.name / "predictions.jsonl")
     today = datetime.now(UTC).date().isoformat()
     numbers = []
     for metric in METRICS:
@@ -204,10 +175,10 @@ def measured(judge: Judge, model: Path, work: Path, folder: Path) -> list[Number
             continue
         several = len(evaluation.results) > 1
         estimate = evaluation.mean[metric] if several else evaluation.results[0].metrics[metric]
-        entries = [("mean over generators" if several else "all", estimate)]
+        entries = [(f"mean over {judge.over}s" if several else "all", estimate)]
         if several and metric in evaluation.worst:
             worst = evaluation.worst[metric]
-            entries.append((f"worst generator, {worst.subset}", worst.estimate))
+            entries.append((f"worst {judge.over}, {worst.subset}", worst.estimate))
         numbers += [
             Number(
                 metric,

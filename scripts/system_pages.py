@@ -20,6 +20,7 @@ TITLES = {
     "auroc": "AUROC",
     "average_precision": "average precision",
     "accuracy_shipped": "accuracy at the shipped threshold",
+    "balanced_accuracy_shipped": "balanced accuracy at the shipped threshold",
     "generated_shipped": "generated pictures found at the shipped threshold",
     "fpr_shipped": "photos called generated at the shipped threshold",
     "tpr_at_1_fpr": "generated pictures found at 1 % false positives",

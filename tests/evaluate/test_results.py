@@ -45,6 +45,8 @@ def test_every_figure_is_that_of_the_metric_functions() -> None:
             "balanced_accuracy": 0.5,
             "tpr_at_1_fpr": 1 / 3,
             "accuracy_shipped": 2 / 6,  # the logit 0.4 stands on the generated side of the threshold 0.4
+            "balanced_accuracy_shipped": 1 / 3,
+            "generated_shipped": 1 / 3,
             "fpr_shipped": 2 / 3,
         }
     )

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
-import csv
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 
+from upprint.data.layouts import read
+from upprint.data.split import split
 from upprint.forge.align import crop_aligned, encode_like, history_of
-from upprint.forge.run import Maker, forge
-from upprint.forge.taesd import TinyAutoencoder, make_twin, maker
+from upprint.forge.batched import batched
+from upprint.forge.prepare import Preparation
+from upprint.forge.run import SPLIT_SEED, ForgeConfig, Maker, forge, training_photos
+from upprint.forge.taesd import TinyAutoencoder, maker
 from upprint.result import DataError, WeightsError
 
 
@@ -34,8 +41,16 @@ def photos(tmp_path: Path) -> Path:
     return root
 
 
-def invert(pixels: np.ndarray) -> np.ndarray:
-    return 255 - pixels
+def invert(photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [255 - photo for photo in photos]
+
+
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(out / "manifest.parquet").to_pylist()
+    return rows
+
+
+SMALL = ForgeConfig(longest=128)
 
 
 def test_history_repeats_the_photos_own_tables(photos: Path) -> None:
@@ -75,23 +90,23 @@ def test_crop_keeps_the_jpeg_grid() -> None:
 
 def test_pairs_share_size_stem_and_history(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    result = forge(photos, out, Maker("inv", 8, {}, invert), longest=128)
+    result = forge(photos, out, Maker("inv", 8, {}, invert), SMALL)
     assert (result.made, result.kept, len(result.refused)) == (3, 0, 3)
-    assert {"grey", "40x40", "CorruptImage"} <= {
-        w for w in ("grey", "40x40", "CorruptImage") if w in str(result.refused)
-    }
-    with (out / "manifest.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == ["0", "1"] * 3
+    refused = " ".join(result.refused)
+    assert all(word in refused for word in ("grey picture", "40x40 pixels", "broken.jpg"))
+    rows = rows_of(out)
+    assert [row["label"] for row in rows] == [0, 1] * 3
     for photo_row, twin_row in zip(rows[::2], rows[1::2], strict=True):
         assert photo_row["source"] == twin_row["source"]
         photo, twin = (np.asarray(Image.open(out / row["path"])) for row in (photo_row, twin_row))
         assert photo.shape == twin.shape
         assert photo.shape[0] % 8 == photo.shape[1] % 8 == 0
         assert not np.array_equal(photo, twin)
-    lossless = next(r for r in rows if r["source"] == "trip/b-png" and r["label"] == "1")
-    expected = invert(crop_aligned(picture(1), stride=8, longest=128))
-    assert np.array_equal(np.asarray(Image.open(out / lossless["path"])), expected)
+    lossless = next(r for r in rows if r["source"] == "trip/b-png" and r["label"] == 1)
+    photo = np.asarray(Image.open(out / "photos" / "inv" / "trip" / "b-png.png"))
+    assert np.array_equal(np.asarray(Image.open(out / lossless["path"])), 255 - photo)
+    crops = {picture(1)[y : y + 128, x : x + 128].tobytes() for y in (0, 16) for x in (0, 16, 32)}
+    assert photo.tobytes() in crops
 
 
 def test_names_that_no_manifest_can_hold_are_left_out(tmp_path: Path) -> None:
@@ -99,35 +114,63 @@ def test_names_that_no_manifest_can_hold_are_left_out(tmp_path: Path) -> None:
     root.mkdir()
     for name in ("plain.png", "two\nlines.png"):
         Image.fromarray(picture(0)).save(root / name)
-    result = forge(root, tmp_path / "out", Maker("inv", 8, {}, invert), longest=128)
+    result = forge(root, tmp_path / "out", Maker("inv", 8, {}, invert), SMALL)
     assert result.made == 1
     assert "rename it" in result.refused[0]
-    assert len((tmp_path / "out" / "manifest.csv").read_text().splitlines()) == 3
+    assert len(rows_of(tmp_path / "out")) == 2
 
 
 def test_a_killed_run_goes_on(photos: Path, tmp_path: Path) -> None:
     calls = []
+    config = replace(SMALL, batch=1, preparation=Preparation(reduced=0.5, nulls=0.5, seed=3))
 
-    def failing(pixels: np.ndarray) -> np.ndarray:
+    def failing(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return invert(pixels)
+        return invert(pictures)
 
     with pytest.raises(KeyboardInterrupt):
-        forge(photos, tmp_path / "out", Maker("inv", 8, {}, failing), longest=128)
-    manifest = tmp_path / "out" / "manifest.csv"
-    manifest.write_text(manifest.read_text() + "photos/torn.png,0,inv")
-    result = forge(photos, tmp_path / "out", Maker("inv", 8, {}, invert), longest=128)
+        forge(photos, tmp_path / "out", Maker("inv", 8, {}, failing), config)
+    journal = tmp_path / "out" / "forge-inv.jsonl"
+    with journal.open("a") as file:
+        file.write('{"path": "photos/torn.png"}\n{"path": "twins')
+    result = forge(photos, tmp_path / "out", Maker("inv", 8, {}, invert), config)
     assert (result.made, result.kept) == (2, 1)
-    forge(photos, tmp_path / "whole", Maker("inv", 8, {}, invert), longest=128)
-    assert manifest.read_text() == (tmp_path / "whole" / "manifest.csv").read_text()
+    forge(photos, tmp_path / "whole", Maker("inv", 8, {}, invert), config)
+    assert rows_of(tmp_path / "out") == rows_of(tmp_path / "whole")
 
 
-def test_another_maker_is_refused_in_the_same_place(photos: Path, tmp_path: Path) -> None:
-    forge(photos, tmp_path / "out", Maker("inv", 8, {"seed": "0"}, invert), longest=128)
+def test_several_makers_share_a_folder_and_the_layout_reads_them(photos: Path, tmp_path: Path) -> None:
+    for name in ("inv", "other"):
+        forge(photos, tmp_path / "out", Maker(name, 8, {}, invert), SMALL)
+    assert {row["subset"] for row in rows_of(tmp_path / "out")} == {"inv", "other"}
+    both = read(tmp_path / "out", "twins")
+    one = read(tmp_path / "out", "twins", subsets=["other"])
+    assert (len(both.samples), len(one.samples)) == (12, 6)
+    assert not both.skipped
+
+
+def test_the_manifest_splits_as_training_does(tmp_path: Path) -> None:
+    for index in range(12):
+        (tmp_path / "photos" / "ab"[index % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(index, 40, 40)).save(tmp_path / "photos" / "ab"[index % 2] / f"{index}.png")
+    config = ForgeConfig(longest=32, smallest=32, validation=0.4, hold_out=("a/*",))
+    out = tmp_path / "out"
+    forge(tmp_path / "photos", out, Maker("inv", 8, {}, invert), config)
+    samples = read(out, "twins").samples
+    parts = split(samples, {"train": 0.6, "validation": 0.4}, SPLIT_SEED, hold_out_sources=("a/*",))
+    for part, members in parts.items():
+        assert {s.path for s in members} == {s.path for s in read(out, "twins", split=part).samples}
+    assert len(training_photos(tmp_path / "photos", 0.4, ("a/*",))) == len(parts["train"]) // 2
+
+
+def test_another_setting_is_refused_in_the_same_place(photos: Path, tmp_path: Path) -> None:
+    forge(photos, tmp_path / "out", Maker("inv", 8, {"seed": "0"}, invert), SMALL)
     with pytest.raises(DataError, match="choose another --out"):
-        forge(photos, tmp_path / "out", Maker("inv", 8, {"seed": "1"}, invert), longest=128)
+        forge(photos, tmp_path / "out", Maker("inv", 8, {"seed": "1"}, invert), SMALL)
+    with pytest.raises(DataError, match="choose another --out"):
+        forge(photos, tmp_path / "out", Maker("inv", 8, {"seed": "0"}, invert), replace(SMALL, longest=136))
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no image found"):
         forge(tmp_path / "empty", tmp_path / "o2", Maker("inv", 8, {}, invert))
@@ -142,7 +185,8 @@ def test_every_member_of_the_family_loads_and_runs(tmp_path: Path, latent: int, 
     made = maker(tmp_path / "e.pth", tmp_path / "d.pth", name="m")
     assert set(made.parameters) == {"encoder", "decoder"}
     photo = picture(0, 64, 80)
-    twin = made.make(photo)
+    twin, again = made.make([photo, photo])
+    assert np.array_equal(twin, again)
     assert twin.shape == photo.shape
     assert twin.dtype == np.uint8
     reference = model.float()(torch.from_numpy(photo).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0)
@@ -166,9 +210,6 @@ def test_halves_that_do_not_fit_are_named(tmp_path: Path) -> None:
 
 
 def test_twin_rounds_to_the_nearest_level() -> None:
-    class Identity(TinyAutoencoder):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return images
-
     photo = picture(0, 16, 16)
-    assert np.array_equal(make_twin(Identity(4, bypass=False), photo), photo)
+    assert np.array_equal(batched(lambda images: images)([photo])[0], photo)
+    assert np.array_equal(batched(lambda images: images + 0.4 / 255)([photo])[0], photo)

@@ -210,7 +210,11 @@ def kinds(shipped_threshold: float | None = None) -> dict[str, Kind]:
     if shipped_threshold is not None:
         at_shipped = pooled_accuracy(shipped_threshold, inclusive=True)
         rate = false_positive_rate(shipped_threshold, inclusive=True)
+        found = class_accuracy(GENERATED, shipped_threshold, inclusive=True)
+        balanced = mean_class_accuracy(shipped_threshold, inclusive=True)
         chosen["accuracy_shipped"] = Kind(at_shipped, frozenset(), True, "Acc@shipped")
+        chosen["balanced_accuracy_shipped"] = Kind(balanced, _BOTH, True, "Bal. acc@shipped")
+        chosen["generated_shipped"] = Kind(found, frozenset((GENERATED,)), True, "TPR@shipped")
         chosen["fpr_shipped"] = Kind(rate, frozenset((REAL,)), False, "FPR@shipped")
     return chosen
 

@@ -81,11 +81,21 @@ def encode_like(pixels: Pixels, history: History) -> Pixels:
     return decode_bytes(buffer.getvalue()).pixels
 
 
-def crop_aligned(pixels: Pixels, *, stride: int, longest: int | None) -> Pixels:
-    """The central crop whose corner is a multiple of 16 and whose sides are multiples of `stride`."""
+def crop_aligned(
+    pixels: Pixels, *, stride: int, longest: int | None, rng: np.random.Generator | None = None
+) -> Pixels:
+    """A crop whose corner is a multiple of 16 and whose sides are multiples of `stride`.
+
+    Args:
+        pixels: (H, W, 3).
+        stride: of the maker.
+        longest: at most this side; None for all that fits.
+        rng: draws the place; without it the crop is central.
+    """
     height, width = (_side(size, stride, longest) for size in pixels.shape[:2])
-    top = (pixels.shape[0] - height) // 2 // JPEG_GRID * JPEG_GRID
-    left = (pixels.shape[1] - width) // 2 // JPEG_GRID * JPEG_GRID
+    shares = (0.5, 0.5) if rng is None else rng.random(2)
+    top = int((pixels.shape[0] - height) * shares[0]) // JPEG_GRID * JPEG_GRID
+    left = int((pixels.shape[1] - width) * shares[1]) // JPEG_GRID * JPEG_GRID
     return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
 

@@ -2,38 +2,95 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from upprint.forge.align import crop_aligned, encode_like, history_of, usable
+from upprint.data.split import position
+from upprint.forge.align import History, crop_aligned, encode_like, history_of, usable
+from upprint.forge.prepare import Preparation, null_operation, reduce_photo
 from upprint.images import decode_bytes, find_images
-from upprint.result import DataError, ImageError, Progress, UnreadableFile, UnsupportedImage
+from upprint.result import (
+    ConfigError,
+    DataError,
+    ImageError,
+    Progress,
+    UnreadableFile,
+    UnsupportedImage,
+    require,
+)
 
 Pixels = NDArray[np.uint8]
-COLUMNS = ("path", "label", "subset", "generator", "source", "group", "history", "parameters", "sha256")
+COLUMNS = (
+    "path",
+    "label",
+    "subset",
+    "generator",
+    "source",
+    "group",
+    "split",
+    "seed",
+    "prepared",
+    "history",
+    "null",
+    "parameters",
+    "sha256",
+)
+SPLIT_SEED = 0
+"""The seed that training splits with, so that the manifest's split is the one that training uses."""
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Something that turns a photo into its generated twin.
+    """Something that turns photos into their generated twins.
 
-    `make` maps (H, W, 3) uint8 to the same; H and W are multiples of `stride`. `parameters` say
-    exactly which maker it is (weights hash, seed, ...).
+    `make` maps pictures (H, W, 3) uint8 of one size to as many of the same size; H and W are multiples of
+    `stride`. `parameters` say exactly which maker it is (recipe, weights' hash, ...).
     """
 
     name: str
     stride: int
     parameters: dict[str, str]
-    make: Callable[[Pixels], Pixels]
+    make: Callable[[Sequence[Pixels]], list[Pixels]]
+
+
+@dataclass(frozen=True)
+class ForgeConfig:
+    """How photos become pairs.
+
+    Args:
+        longest: crop to at most this side, anywhere in the photo; None keeps the whole picture.
+        smallest: photos with a shorter side are refused.
+        preparation: reductions and null operations.
+        validation: share of sources whose split is "validation".
+        hold_out: source keys or patterns ("flickr/*") whose split is "test".
+        batch: pictures of one size that a maker gets at once.
+    """
+
+    longest: int | None = 512
+    smallest: int = 128
+    preparation: Preparation = field(default_factory=Preparation)
+    validation: float = 0.2
+    hold_out: tuple[str, ...] = ()
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.smallest < 1 or (self.longest is not None and self.longest < self.smallest):
+            raise ConfigError(
+                f"batch {self.batch}, smallest {self.smallest}, longest {self.longest}: "
+                "expected at least 1, and longest not below smallest"
+            )
+        if not 0 <= self.validation < 1:
+            raise ConfigError(f"validation {self.validation}: expected a share from 0 to below 1")
 
 
 @dataclass(frozen=True)
@@ -46,70 +103,116 @@ class Forged:
     refused: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A photo on its way: cropped and prepared, its twin not made yet."""
+
+    key: str
+    photo: Pixels
+    history: History
+    prepared: str
+    rng: np.random.Generator
+
+
 def forge(
     photos: Path,
     out: Path,
     maker: Maker,
+    config: ForgeConfig | None = None,
     *,
-    longest: int | None = 512,
-    smallest: int = 128,
     progress: Progress = lambda _done, _total: None,
 ) -> Forged:
-    """Write `out/photos/<maker>/...` and `out/twins/<maker>/...` with one manifest row each.
+    """Write `out/photos/<maker>/...`, `out/twins/<maker>/...` and rows for them in `out/manifest.parquet`.
 
-    A pair counts once its two manifest rows are written; a killed run makes the unfinished pair
-    again and goes on. Photos are read in sorted order.
+    A pair counts once its lines stand in the maker's journal; a killed run makes the unfinished pairs again
+    and goes on. Several makers share one `out`. Draws depend on the seed, the photo's key and the maker's
+    name alone.
 
     Args:
         photos: folder of camera-made pictures.
-        out: folder to write; may hold an earlier, unfinished run with the same maker.
-        maker: turns a photo into its twin.
-        longest: crop to at most this side; None keeps the whole picture.
-        smallest: photos with a shorter side are refused.
+        out: folder to write; may hold an earlier, unfinished run with the same maker and settings.
+        maker: turns photos into their twins.
+        config: crops, preparation, split.
         progress: called after each photo.
 
     Raises:
-        DataError: no picture in `photos`, or `out` belongs to another maker or setting.
+        DataError: no picture in `photos`, or `out` was forged by this maker with other settings.
+        MissingExtra: without pyarrow, which writes the manifest.
     """
+    require("pyarrow", extra="train", purpose="the manifest of forged pairs")
+    config = config or ForgeConfig()
     files = list(find_images([photos]))
     if not files:
         raise DataError(f"{photos}: no image found; expected a folder of photos")
     out.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, object] = {
-        "maker": maker.name,
-        "parameters": maker.parameters,
-        "longest": longest,
-        "smallest": smallest,
-    }
+    settings = {"maker": maker.name, "parameters": maker.parameters, **asdict(config)}
     _same_settings(out / f"forge-{maker.name}.json", settings)
-    manifest = out / "manifest.csv"
-    finished = _finished(manifest, maker.name)
-    made = kept = 0
-    refused = []
-    with manifest.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if file.tell() == 0:
-            writer.writeheader()
-        for index, path in enumerate(files, 1):
-            key = _key(photos, path)
+    journal = out / f"forge-{maker.name}.jsonl"
+    finished = {row["source"] for row in _journal(journal)}
+    made = kept = done = 0
+    refused: list[str] = []
+    waiting: dict[tuple[int, ...], list[_Pair]] = {}
+
+    def finish(pairs: list[_Pair]) -> None:
+        twins = maker.make([pair.photo for pair in pairs])
+        for pair, twin in zip(pairs, twins, strict=True):
+            for row in _write(pair, twin, out, maker, config):
+                file.write(json.dumps(row) + "\n")
+            file.flush()
+
+    with journal.open("a", encoding="utf-8") as file:
+        for path in files:
+            key = key_of(photos, path)
             if key in finished:
                 kept += 1
             else:
                 try:
-                    rows = _pair(path, key, out, maker, longest, smallest)
+                    pair = _read(path, key, maker, config)
                 except ImageError as error:
                     refused.append(str(error))
                 else:
-                    writer.writerows(rows)
-                    file.flush()
+                    group = waiting.setdefault(pair.photo.shape, [])
+                    group.append(pair)
                     made += 1
-            progress(index, len(files))
-    return Forged(manifest, made, kept, tuple(refused))
+                    if len(group) == config.batch:
+                        finish(waiting.pop(pair.photo.shape))
+            done += 1
+            progress(done, len(files))
+        for group in waiting.values():
+            finish(group)
+    return Forged(write_manifest(out), made, kept, tuple(refused))
 
 
-def _pair(
-    path: str, key: str, out: Path, maker: Maker, longest: int | None, smallest: int
-) -> list[dict[str, object]]:
+def training_photos(photos: Path, validation: float, hold_out: Collection[str]) -> list[str]:
+    """Paths of the photos whose split would be "train".
+
+    Raises:
+        DataError: there is none.
+    """
+    found = find_images([photos])
+    paths = [path for path in found if _split(key_of(photos, path), validation, hold_out) == "train"]
+    if not paths:
+        raise DataError(f"{photos}: no photo left for training; expected a folder of photos")
+    return paths
+
+
+def write_manifest(out: Path) -> Path:
+    """Gather the journals of every maker in `out` into `manifest.parquet`, sorted by subset and source."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [row for journal in sorted(out.glob("forge-*.jsonl")) for row in _journal(journal)]
+    rows.sort(key=lambda row: (row["subset"], row["source"], row["label"]))
+    table = pa.table({name: [row[name] for row in rows] for name in COLUMNS})
+    manifest = out / "manifest.parquet"
+    temporary = manifest.with_suffix(f".{os.getpid()}.tmp")
+    pq.write_table(table, temporary)
+    temporary.replace(manifest)
+    return manifest
+
+
+def _read(path: str, key: str, maker: Maker, config: ForgeConfig) -> _Pair:
+    """The photo's side of a pair before its twin is made."""
     if not key.isprintable():
         found = "a name with control characters or bytes that are no UTF-8"
         raise UnsupportedImage(path, found, "one that a manifest can hold", "rename it")
@@ -118,31 +221,47 @@ def _pair(
     except OSError as error:
         raise UnreadableFile(path, str(error), "a readable file", "check its permissions") from error
     photo = decode_bytes(data, path=path).pixels
+    smallest = max(config.smallest, maker.stride)
     usable(photo, path=path, smallest=smallest)
-    history = history_of(data)
-    photo = crop_aligned(photo, stride=maker.stride, longest=longest)
-    twin = encode_like(maker.make(photo), history)
-    if history.both:
-        photo = encode_like(photo, history)
-    rows = []
-    for label, pixels, relative in (
-        (0, photo, Path("photos") / maker.name / f"{key}.png"),
-        (1, twin, Path("twins") / maker.name / f"{key}.png"),
-    ):
-        rows.append(
-            {
-                "path": relative.as_posix(),
-                "label": label,
-                "subset": maker.name,
-                "generator": maker.name if label else "real",
-                "source": key,
-                "group": Path(key).parts[0] if len(Path(key).parts) > 1 else "",
-                "history": history.text,
-                "parameters": json.dumps(maker.parameters, sort_keys=True) if label else "",
-                "sha256": _save(pixels, out / relative),
-            }
-        )
-    return rows
+    digest = hashlib.sha256(f"{config.preparation.seed}\0{maker.name}\0{key}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    photo, history, prepared = reduce_photo(photo, history_of(data), config.preparation, smallest, rng)
+    photo = crop_aligned(photo, stride=maker.stride, longest=config.longest, rng=rng)
+    return _Pair(key, photo, history, prepared, rng)
+
+
+def _write(
+    pair: _Pair, twin: Pixels, out: Path, maker: Maker, config: ForgeConfig
+) -> Iterator[dict[str, Any]]:
+    """Save both sides; one manifest row each."""
+    twin = encode_like(twin, pair.history)
+    photo = encode_like(pair.photo, pair.history) if pair.history.both else pair.photo
+    photo, null = null_operation(photo, pair.history, config.preparation, pair.rng)
+    parts = Path(pair.key).parts
+    for label, folder, pixels in ((0, "photos", photo), (1, "twins", twin)):
+        relative = Path(folder) / maker.name / f"{pair.key}.png"
+        yield {
+            "path": relative.as_posix(),
+            "label": label,
+            "subset": maker.name,
+            "generator": maker.name if label else "real",
+            "source": pair.key,
+            "group": parts[0] if len(parts) > 1 else "",
+            "split": _split(pair.key, config.validation, config.hold_out),
+            "seed": config.preparation.seed,
+            "prepared": pair.prepared,
+            "history": pair.history.text,
+            "null": "" if label else null,
+            "parameters": json.dumps(maker.parameters, sort_keys=True) if label else "",
+            "sha256": _save(pixels, out / relative),
+        }
+
+
+def _split(key: str, validation: float, hold_out: Collection[str]) -> str:
+    """As `upprint.data.split.split` deals training and validation, with the held-out sources as test."""
+    if any(fnmatchcase(key, pattern) for pattern in hold_out):
+        return "test"
+    return "train" if position(key, SPLIT_SEED) < 1 - validation else "validation"
 
 
 def _save(pixels: Pixels, path: Path) -> str:
@@ -155,31 +274,31 @@ def _save(pixels: Pixels, path: Path) -> str:
     return digest
 
 
-def _key(root: Path, path: str) -> str:
+def key_of(root: Path, path: str) -> str:
     """The photo's identity: its path below the root, extension kept apart from equal stems."""
     relative = Path(os.path.relpath(path, root))
     return f"{relative.with_suffix('').as_posix()}-{relative.suffix.lstrip('.').lower()}"
 
 
-def _same_settings(path: Path, settings: dict[str, object]) -> None:
+def _same_settings(path: Path, settings: dict[str, Any]) -> None:
+    text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before != settings:
+        before = path.read_text(encoding="utf-8")
+        if before != text:
             raise DataError(
-                f"{path.parent} was forged with {before}, now asked for {settings}; choose another --out"
+                f"{path.parent} was forged with\n{before}now asked for\n{text}choose another --out"
             )
     else:
-        path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
-def _finished(manifest: Path, maker: str) -> set[str]:
-    """Keys whose photo and twin both have a row; a torn or lone last row is cut off."""
-    if not manifest.exists():
-        return set()
-    lines = manifest.read_text(encoding="utf-8").splitlines(keepends=True)
-    while len(lines) > 1 and (not lines[-1].endswith("\n") or len(lines) % 2 == 0):
-        lines.pop()
-    manifest.write_text("".join(lines), encoding="utf-8")
-    return {
-        row["source"] for row in csv.DictReader(lines) if row["label"] == "1" and row["generator"] == maker
-    }
+def _journal(path: Path) -> list[dict[str, Any]]:
+    """Rows of whole pairs; a torn last line or a photo without its twin is cut off the file."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    whole = whole[: len(whole) // 2 * 2]
+    if len(whole) != len(lines):
+        path.write_text("".join(whole), encoding="utf-8")
+    return [json.loads(line) for line in whole]

@@ -10,16 +10,14 @@ normalised bypass in the blocks at 1/8 resolution); which one a file holds is re
 from __future__ import annotations
 
 import hashlib
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from upprint.checkpoints import read_state_dict
+from upprint.forge.batched import batched
 from upprint.forge.run import Maker
 from upprint.result import WeightsError
 
@@ -110,22 +108,6 @@ class TinyAutoencoder(nn.Module):
         return model.eval().requires_grad_(False)
 
 
-def make_twin(model: TinyAutoencoder, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Encode and decode one photo.
-
-    Args:
-        photo: (H, W, 3) uint8 RGB, H and W multiples of 8.
-
-    Returns:
-        The generated twin, same shape and dtype, rounded to the nearest level.
-    """
-    images = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
-    with torch.inference_mode():
-        decoded = model(images)[0].permute(1, 2, 0)
-    twin: NDArray[np.uint8] = (decoded * 255).round().to(torch.uint8).numpy()
-    return twin
-
-
 def maker(encoder: Path, decoder: Path, *, name: str = "taesd") -> Maker:
     """The maker that these two files hold; its parameters name both by hash."""
     model = TinyAutoencoder.load(encoder, decoder)
@@ -134,4 +116,4 @@ def maker(encoder: Path, decoder: Path, *, name: str = "taesd") -> Maker:
         half: hashlib.sha256(path.read_bytes()).hexdigest()
         for half, path in (("encoder", encoder), ("decoder", decoder))
     }
-    return Maker(name, STRIDE, hashes, partial(make_twin, model))
+    return Maker(name, STRIDE, hashes, batched(model))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from upprint.data.layouts import manifest
@@ -24,24 +25,29 @@ def is_twins(root: Path) -> bool:
     return all((root / name).is_dir() for name in FOLDERS) and manifest.find(root) is not None
 
 
-def read(root: Path, *, split: str | None = None) -> Dataset:
+def read(root: Path, *, split: str | None = None, subsets: Sequence[str] | None = None) -> Dataset:
     """Read pairs; pictures that the manifest does not list are reported.
 
     Args:
         split: keep the rows with this value in the column split; all rows if None.
+        subsets: keep these makers' pairs; all if None.
 
     Raises:
-        DataError: a folder or the manifest is missing, a row's label contradicts its folder, or a photo
-            or twin has no partner in its subset.
+        DataError: a folder, the manifest or a sub-set is missing, a row's label contradicts its folder, or
+            a photo or twin has no partner in its subset.
     """
     if not root.is_dir() or not is_twins(root):
         found = some([*listing(root)[0], *listing(root)[1]])
         raise DataError(f"{root}: expected photos/, twins/ and {some(manifest.NAMES)}; found {found}")
     data = manifest.read(root, split=split, name="twins")
+    if subsets is not None:
+        data = data.only(subsets)
     for sample in data.samples:
         _check_folder(root, sample)
     _check_pairs(data.samples)
-    return Dataset(data.name, data.samples, (*data.skipped, *_unlisted(root, data, split)), data.protocol)
+    return Dataset(
+        data.name, data.samples, (*data.skipped, *_unlisted(root, data, split, subsets)), data.protocol
+    )
 
 
 def _check_folder(root: Path, sample: Sample) -> None:
@@ -62,8 +68,8 @@ def _check_pairs(samples: tuple[Sample, ...]) -> None:
             )
 
 
-def _unlisted(root: Path, data: Dataset, split: str | None) -> list[str]:
-    if split is not None:
+def _unlisted(root: Path, data: Dataset, split: str | None, subsets: Sequence[str] | None) -> list[str]:
+    if split is not None or subsets is not None:
         return []
     listed = {os.path.normpath(sample.path) for sample in data.samples}
     left = []
