@@ -13,7 +13,7 @@ from upprint.curves import read_curves
 from upprint.data.loader import CropRule
 from upprint.result import ConfigError, DataError
 from upprint.systems import create
-from upprint.train import DataConfig, OptimiserConfig, TrainConfig, fit, learning_rate, read_config
+from upprint.train import DataConfig, OptimiserConfig, TrainConfig, fit, learning_rate, read_config, read_run
 
 ROOT = Path(__file__).parent.parent
 
@@ -103,9 +103,15 @@ def test_cosine_and_warmup() -> None:
     assert learning_rate(rule, 99, 100, 5) < 1e-3
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.name)
+RECIPES = [path for path in sorted((ROOT / "configs").glob("*.toml")) if path.stem != "laboratory"]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.name)
 def test_shipped_configs_are_valid(path: Path) -> None:
-    settings = read_config(path)
+    settings = read_run(path)
+    if not isinstance(settings, TrainConfig):  # a part of a system; its class has checked it
+        assert path.stem.startswith("resynthesis_")
+        return
     assert path.stem.startswith(settings.system)
     assert create(settings.system, **settings.options).card.options.items() >= settings.options.items()
 

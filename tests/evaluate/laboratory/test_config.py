@@ -62,7 +62,7 @@ def test_a_small_config_has_defaults(tmp_path: Path) -> None:
         (SMALL + "blokc = 2\n", "unknown keys"),
         (SMALL + "block = 1\n", "block size 1"),
         (SMALL + 'network = "linear"\n', "logistic regression reads"),
-        (SMALL.replace('"image"\n', '"azimuthal"\n'), "no variant 'azimuthal'"),
+        (SMALL.replace('control = "image"', 'control = "dct"'), "no variant 'dct'"),
         (SMALL.replace('input = "image"', 'input = "azimuthal"'), "expected linear"),
         (SMALL + "seeds = [1, 1]\n", "distinct"),
         (SMALL + "seeds = []\n", "distinct"),
