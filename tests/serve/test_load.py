@@ -31,5 +31,7 @@ def test_the_load_test_runs(tmp_path: Path, helpers) -> None:
     assert overload["scored"] + overload["refused"] == overload["at_once"]
     assert found["checks"]["hostile"]["files"] > 60
     assert found["checks"]["hostile"]["requests"] > 10
-    assert found["checks"]["steady"]["requests"] == 40
+    hour = found["checks"]["busy hour"]
+    assert hour["requests"] == sum(hour["of which"].values()) == 60
+    assert {"quarter_1", "quarter_4"} <= set(hour["scored pictures, by quarter of the run"])
     assert str(tmp_path) not in json.dumps(found)
