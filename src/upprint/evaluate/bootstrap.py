@@ -80,7 +80,7 @@ def estimate(
     Raises:
         MetricError: a sub-set is empty or holds scores or labels that are not valid.
     """
-    sets = {name: _prepare(name, scores) for name, scores in subsets.items()}
+    sets = {name: prepare(name, scores) for name, scores in subsets.items()}
     samples, failure = _sample(sets, kinds, draws, seed)
     estimates: dict[str, dict[str, Estimate]] = {}
     for name, s in sets.items():
@@ -97,7 +97,7 @@ def estimate(
 
 
 def _sample(
-    sets: Mapping[str, _Set], kinds: Mapping[str, Kind], draws: int, seed: int
+    sets: Mapping[str, Prepared], kinds: Mapping[str, Kind], draws: int, seed: int
 ) -> tuple[Samples, str | None]:
     """Every defined metric of every draw, (draws,) each; or why there are none."""
     parts: dict[str, dict[str, list[Floats]]] = {
@@ -107,7 +107,7 @@ def _sample(
     if draws < 1:
         return {}, "no bootstrap draws"
     try:
-        for weights in _draws(sets, draws, seed):
+        for weights in draw_weights(sets, draws, seed):
             for name, wanted in parts.items():
                 curve = sets[name].scores.curve(weights[name])
                 for metric, values in wanted.items():
@@ -121,7 +121,9 @@ def _sample(
 
 
 @dataclass(frozen=True)
-class _Set:
+class Prepared:
+    """A sub-set's scores, sorted once, and which source every sample belongs to."""
+
     scores: Sorted
     keys: NDArray[np.intp]
     """Index of every sample's source among all sources."""
@@ -129,7 +131,8 @@ class _Set:
     labels: NDArray[np.int_]
 
 
-def _prepare(name: str, scores: Scores) -> _Set:
+def prepare(name: str, scores: Scores) -> Prepared:
+    """Check and sort a sub-set; raises `MetricError` naming it where it is empty or not valid."""
     labels = np.asarray(scores.labels)
     ordered = sort(labels, scores.logits, name=name)
     if len(scores.sources) != len(labels):
@@ -138,17 +141,17 @@ def _prepare(name: str, scores: Scores) -> _Set:
         )
     position = {source: index for index, source in enumerate(dict.fromkeys(scores.sources))}
     keys = np.array([position[source] for source in scores.sources], dtype=np.intp)
-    return _Set(ordered, keys, tuple(position), labels)
+    return Prepared(ordered, keys, tuple(position), labels)
 
 
-def _missing(prepared: _Set, kind: Kind) -> str:
+def _missing(prepared: Prepared, kind: Kind) -> str:
     present = set(np.unique(prepared.labels).tolist())
     absent = sorted(kind.classes - present)
     names = {REAL: "camera-made", GENERATED: "generated"}
     return f"no {' and no '.join(names[label] for label in absent)} pictures" if absent else ""
 
 
-def _draws(sets: Mapping[str, _Set], draws: int, seed: int) -> Iterator[dict[str, Floats]]:
+def draw_weights(sets: Mapping[str, Prepared], draws: int, seed: int) -> Iterator[dict[str, Floats]]:
     """Sample weights per sub-set, (chunk, n), until `draws` draws have been given; draw i is (seed, i)'s."""
     everything = sorted({source for s in sets.values() for source in s.sources})
     position = {source: index for index, source in enumerate(everything)}
@@ -170,7 +173,7 @@ def _strata(where: Mapping[str, NDArray[np.intp]], total: int) -> list[NDArray[n
     return [np.flatnonzero(stratum.reshape(-1) == value) for value in range(int(stratum.max()) + 1)]
 
 
-def _holders(prepared: _Set) -> list[NDArray[np.intp]]:
+def _holders(prepared: Prepared) -> list[NDArray[np.intp]]:
     """For each class that the sub-set has, the sources that hold it."""
     return [np.unique(prepared.keys[prepared.labels == label]) for label in np.unique(prepared.labels)]
 
