@@ -57,6 +57,8 @@ class Calibration:
     """How many camera-made pictures the thresholds were fitted on."""
     data: str
     """What they were, and in which forms (original bytes, re-saved, reduced)."""
+    confidence: float | None = None
+    """With which the rates are kept on other photos like these; None: they were kept on these alone."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):

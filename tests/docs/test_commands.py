@@ -214,17 +214,9 @@ def test_commands_and_options_in_sentences_exist(page: Path) -> None:
     for code in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")):
         program, *words = code.split()
         if program == "upprint" and words and re.fullmatch("[a-z][a-z-]*", words[0]):
-            assert words[0] in known or words[0] in MISSING, f"{page.name}: {code}"
+            assert words[0] in known, f"{page.name}: {code}"
         if program in ("upprint", *options) or program.startswith("--"):
             assert all(w in options for w in code.split() if w.startswith("--")), f"{page.name}: {code}"
-
-
-MISSING = ("calibrate",)
-"""Commands that pages name to say that they do not exist."""
-
-
-def test_missing_commands_are_missing() -> None:
-    assert not set(MISSING) & set(commands())
 
 
 # --- running -----------------------------------------------------------------------------------------------

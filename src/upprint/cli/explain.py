@@ -29,6 +29,9 @@ def explain(
     anchor: Annotated[str, typer.Option(help="Anchor of the NPR maps: 1..block², mean or max.")] = "1",
     tiles: Annotated[bool, typer.Option("--tiles", help="Map and score all tiles one by one.")] = False,
     report: Annotated[Path | None, typer.Option(help="Also write all of it as one .html file.")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="A file of `upprint calibrate`, in place of the system's own.")
+    ] = None,
 ) -> None:
     """Draw where in a picture the evidence lies: NPR maps and the class activation map, as PNG files.
 
@@ -53,7 +56,7 @@ def explain(
     decoded = [images.decode(path) for path in paths]
     if image2 is not None:
         check_same_size(decoded[0].pixels, decoded[1].pixels)
-    scorer = load(system or DEFAULT_SYSTEM, fpr=fpr, tiles="all" if tiles else None)
+    scorer = load(system or DEFAULT_SYSTEM, fpr=fpr, tiles="all" if tiles else None, calibration=calibration)
     draw_map = tile_cam if tiles else whole_cam
     pictures, subjects = [], []
     with Progress(console=stderr, transient=True) as bar:

@@ -44,6 +44,9 @@ def scan(
     ] = "onnxruntime",
     shard_size: Annotated[int | None, typer.Option(help="On Ray: pictures per part file.")] = None,
     report: Annotated[str | None, typer.Option(help="Also write a report, as one .html file.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="A file of `upprint calibrate`, in place of the system's own.")
+    ] = None,
 ) -> None:
     """Say for each picture whether the print of a generator is in it.
 
@@ -63,6 +66,8 @@ def scan(
     if on_ray is not None:
         if report is not None:
             raise ConfigError("--report is for a scan on this machine; leave it out with --engine ray")
+        if calibration is not None:
+            raise ConfigError("--calibration is for a scan on this machine; leave it out with --engine ray")
         limits = {"fpr": fpr, "tiles": tiles, "max_pixels": max_pixels, "shard_size": shard_size}
         how = {"system": system, "engine": on_ray, "workers": workers}
         scan_on_ray(paths, out, _summary, resume=resume, overwrite=overwrite, **limits, **how)
@@ -71,7 +76,9 @@ def scan(
         raise ConfigError("--shard-size is for a scan on a cluster: add --engine ray")
     if out is None and (resume or overwrite):
         raise ConfigError("--resume and --overwrite are about a file: name it with --out")
-    settings = Settings.resolve(system, fpr=fpr, tiles=tiles, engine=engine, max_pixels=max_pixels)
+    settings = Settings.resolve(
+        system, fpr=fpr, tiles=tiles, engine=engine, max_pixels=max_pixels, calibration=calibration
+    )
     summary = None if report is None else _report(report, paths, settings)
     tally: Counter[str] = Counter()
     with ExitStack() as stack:

@@ -70,9 +70,17 @@ def meaning(verdict: Verdict | None, calibration: Calibration | None, fpr: str |
         return _UNCALIBRATED
     told = _MEANINGS[verdict]
     if verdict is Verdict.GENERATED:
-        photos = f"the {calibration.photos:,} camera-made pictures that it was set on reach it too."
-        told = told._replace(means=f"{told.means} {rate(fpr)} of {photos}")
+        told = told._replace(means=f"{told.means} {promise(calibration, fpr)}")
     return told
+
+
+def promise(calibration: Calibration, fpr: str) -> str:
+    """What the threshold of a false-positive rate promises, in a sentence."""
+    photos = f"{calibration.photos:,} camera-made pictures that it was set on"
+    if calibration.confidence is None:
+        return f"{rate(fpr)} of the {photos} reach it too."
+    most = rate(fpr).replace("About", "At most")
+    return f"{most} photos like the {photos} reach it, with {100 * calibration.confidence:g} % confidence."
 
 
 def rate(fpr: str) -> str:

@@ -16,7 +16,7 @@ from itertools import chain, islice
 
 from upprint import images
 from upprint.result import ConfigError, ScanResult
-from upprint.runtime import session, store
+from upprint.runtime import calibration_file, session, store
 from upprint.runtime.rows import guarded
 from upprint.runtime.settings import Settings
 
@@ -38,6 +38,7 @@ def scan(
     engine: str = "onnxruntime",
     skip: Container[str] | None = None,
     max_pixels: int | None = None,
+    calibration: calibration_file.Source | None = None,
 ) -> Generator[ScanResult, None, None]:
     """Score files and folders; no torch.
 
@@ -52,6 +53,7 @@ def scan(
         engine: "onnxruntime" (fp32) or "openvino" (extra `fast`).
         skip: paths to leave out.
         max_pixels: larger pictures become `ImageTooLarge` rows; None takes the default of `images`.
+        calibration: a file of `upprint calibrate`, in place of the card's.
 
     Yields:
         One row per file, in input order. A file that cannot be scored is a row with its error.
@@ -59,7 +61,9 @@ def scan(
     Raises:
         UnknownSystem, CardError, ConfigError, WeightsError, MissingExtra: before the first row.
     """
-    settings = Settings.resolve(system, fpr=fpr, tiles=tiles, engine=engine, max_pixels=max_pixels)
+    settings = Settings.resolve(
+        system, fpr=fpr, tiles=tiles, engine=engine, max_pixels=max_pixels, calibration=calibration
+    )
     found = images.find_images([paths] if isinstance(paths, str | os.PathLike) else paths)
     files = (path for path in found if skip is None or path not in skip)
     return scan_files(settings, files, workers=workers)

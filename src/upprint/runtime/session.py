@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from upprint import images, preprocess, provenance
 from upprint.card import SystemCard
 from upprint.result import ConfigError, ScanResult, WeightsError
-from upprint.runtime import calibration, engines
+from upprint.runtime import calibration as scales
+from upprint.runtime import calibration_file, engines
 from upprint.runtime.store import DEFAULT_SYSTEM, find, read_verified
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Scorer:
         self, session: Session, card: SystemCard, fpr: str | float | None, budget: int | None
     ) -> None:
         self.session, self.card, self.budget = session, card, budget
-        self.fpr = calibration.resolve_fpr(card, fpr)
+        self.fpr = scales.resolve_fpr(card, fpr)
 
     def __call__(self, image: str | os.PathLike[str] | bytes | Pixels | Image.Image) -> ScanResult:
         """Score one picture: a path, an encoded file's bytes, uint8 RGB (H, W, 3), or a Pillow image.
@@ -134,15 +135,15 @@ class Scorer:
             path=prepared.path,
             system=self.card.name,
             logit=logit,
-            probability=None if scale is None else calibration.probability(logit, scale),
-            verdict=None if scale is None else calibration.verdict(logit, scale, self.fpr),
+            probability=None if scale is None else scales.probability(logit, scale),
+            verdict=None if scale is None else scales.verdict(logit, scale, self.fpr),
             tiles=len(logits),
             width=prepared.width,
             height=prepared.height,
             format=prepared.format,
             sha256=prepared.sha256,
             provenance=prepared.provenance,
-            notes="; ".join(notes if scale else (*notes, calibration.UNCALIBRATED)) or None,
+            notes="; ".join(notes if scale else (*notes, scales.UNCALIBRATED)) or None,
         )
 
     def score_tiles(self, pixels: Pixels) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
@@ -169,6 +170,7 @@ def load(
     tiles: int | str | None = None,
     engine: str = "onnxruntime",
     threads: int | None = None,
+    calibration: calibration_file.Source | None = None,
 ) -> Scorer:
     """Open a system for scoring; no torch.
 
@@ -178,13 +180,17 @@ def load(
         tiles: tiles per picture, "all", or None for the card's budget.
         engine: "onnxruntime" or "openvino".
         threads: of the engine; None leaves the choice to it.
+        calibration: a file of `upprint calibrate`, in place of the card's.
 
     Raises:
-        UnknownSystem, CardError, ConfigError, WeightsError, MissingExtra: see `find`, `Session`, `Scorer`.
+        UnknownSystem, CardError, ConfigError, WeightsError, MissingExtra: see `find`, `Session`, `Scorer`,
+            `calibration_file.open_calibration`.
     """
     path, card = find(name)
     budget = tile_budget(tiles, card)
-    calibration.resolve_fpr(card, fpr)
+    if calibration is not None:
+        card = calibration_file.open_calibration(calibration).apply(card, budget, engine)
+    scales.resolve_fpr(card, fpr)
     return Scorer(Session(path, card, threads=threads, engine=engine), card, fpr, budget)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from upprint.card import SystemCard
 from upprint.images import DEFAULT_MAX_PIXELS
 from upprint.result import ConfigError, ScanResult
-from upprint.runtime import calibration, engines, session, store
+from upprint.runtime import calibration_file, engines, session, store
+from upprint.runtime.calibration import probability, resolve_fpr, verdict
+from upprint.runtime.calibration_file import CalibrationFile
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Settings:
     """Tiles per picture; None for all."""
     engine: str
     max_pixels: int
+    own: CalibrationFile | None = None
+    """The user's own calibration; `card` has it in place of its own."""
 
     @classmethod
     def resolve(
@@ -35,6 +39,7 @@ class Settings:
         tiles: int | str | None = None,
         engine: str = "onnxruntime",
         max_pixels: int | None = None,
+        calibration: calibration_file.Source | None = None,
     ) -> Settings:
         """Find the system and check every setting.
 
@@ -46,8 +51,10 @@ class Settings:
         if limit < 1:
             raise ConfigError(f"max_pixels {limit}: expected a whole number from 1")
         engines.opener(engine)
-        rate, budget = calibration.resolve_fpr(card, fpr), session.tile_budget(tiles, card)
-        return cls(graph, card, rate, budget, engine, limit)
+        budget = session.tile_budget(tiles, card)
+        own = None if calibration is None else calibration_file.open_calibration(calibration)
+        card = card if own is None else own.apply(card, budget, engine)
+        return cls(graph, card, resolve_fpr(card, fpr), budget, engine, limit, own)
 
     def open(self, threads: int | None = None) -> session.Scorer:
         """A scorer with these settings; raises `WeightsError` when the graph does not fit its card."""
@@ -62,11 +69,13 @@ class Settings:
             "tiles": "all" if self.budget is None else self.budget,
             "engine": self.engine,
             "max_pixels": self.max_pixels,
+            "calibration": None if self.own is None else calibration_file.as_values(self.own),
         }
 
     def header(self) -> dict[str, Any]:
         """What must be equal for one scan to continue another."""
         weights = self.card.weights
+        own = {} if self.own is None else {"calibration": calibration_file.as_values(self.own)}
         return {
             "system": self.card.name,
             "weights_sha256": None if weights is None else weights.onnx_sha256,
@@ -74,6 +83,7 @@ class Settings:
             "tiles": "all" if self.budget is None else self.budget,
             "engine": self.engine,
             "max_pixels": self.max_pixels,
+            **own,
         }
 
     def agrees(self, row: ScanResult) -> bool:
@@ -85,5 +95,5 @@ class Settings:
             return True
         if scale is None:
             return row.probability is None and row.verdict is None
-        judged = calibration.probability(row.logit, scale), calibration.verdict(row.logit, scale, self.fpr)
+        judged = probability(row.logit, scale), verdict(row.logit, scale, self.fpr)
         return (row.probability, row.verdict) == judged
