@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from upprint.detector import Detector
 from upprint.result import ConfigError, WeightsError, require
@@ -98,6 +98,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str], str]:
     return (*_unpack(data, str(path)), digest)
 
 
+def pack(state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """A state dict as the bytes of a safetensors file, the same for the same state and metadata."""
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    safetensors = require("safetensors.torch", extra="train", purpose="saving weights")
+    packed: bytes = safetensors.save(tensors)
+    return _with_metadata(packed, metadata)
+
+
 def load_safetensors(detector: Detector, path: str | os.PathLike[str], sha256: str | None = None) -> str:
     """Fill the detector from a safetensors file, wholly or not at all.
 
@@ -128,6 +136,45 @@ def load_safetensors(detector: Detector, path: str | os.PathLike[str], sha256: s
     check_state(detector.state_dict(), tensors, str(path))
     detector.load_state_dict(tensors, strict=True)
     return found
+
+
+def load_parts(detector: Detector, parts: Mapping[str, str]) -> None:
+    """Fill parts of a detector from files, each wholly or not at all.
+
+    Args:
+        detector: what to fill.
+        parts: name of a submodule -> file of its state dict (safetensors, or a torch file). FILE#NAME takes
+            the part NAME of a file that holds more, such as a whole detector. "torch-cache" stands for the
+            published file in torch's own cache, where the submodule knows one.
+
+    Raises:
+        ConfigError: the detector has no such part, or one that must be filled is not named.
+        WeightsError: a file that cannot be read, or tensors that do not fit; the message names what differs.
+    """
+    for name, source in parts.items():
+        try:
+            part = detector.get_submodule(name)
+        except AttributeError as error:
+            raise ConfigError(f"system {detector.card.name!r} has no part {name!r} ({error})") from error
+        fill(part, source)
+    if absent := [name for name in detector.needs_parts if name not in parts]:
+        raise ConfigError(
+            f"system {detector.card.name!r}: {some(absent)} must be trained before; name the files under "
+            "[parts]"
+        )
+
+
+def fill(part: nn.Module, source: str) -> None:
+    """Fill a module from a file; `load_parts` says which and what is raised."""
+    file, _, inner = source.partition("#")
+    known = getattr(part, "cached_file", None)
+    state = read_state_dict(known() if file == "torch-cache" and known is not None else Path(file))
+    if inner:
+        state = {k.removeprefix(inner + "."): v for k, v in state.items() if k.startswith(inner + ".")}
+    if (accept := getattr(part, "accept", None)) is not None:
+        state = accept(state, source)
+    check_state(part.state_dict(), state, source)
+    part.load_state_dict(state, strict=True)
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:

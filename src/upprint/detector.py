@@ -44,6 +44,9 @@ class Detector(nn.Module):
         pretrained: which published weights the recipe starts from, where it starts from some.
     """
 
+    needs_parts: tuple[str, ...] = ()
+    """Submodules that are not trained with the rest and must be given their weights before."""
+
     def __init__(
         self,
         representation: nn.Module,

@@ -2,7 +2,8 @@
 
 Lightning Fabric carries the loop over CPU, one GPU and several, with mixed precision. The order of
 the data and every random draw depend on (seed, epoch, unit) alone, so a run that was killed and
-resumed ends in the same weights as one that was not.
+resumed ends in the same weights as one that was not. What is trained is a `Task`: a whole detector
+here, parts of one in `upprint.resynthesis`; the config's key `task` says which.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import shlex
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,12 +30,14 @@ from lightning_fabric.loggers.logger import Logger
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from upprint import __version__
 from upprint.allocator import keep_pages
+from upprint.checkpoints import load_parts
 from upprint.curves import draw_curves
 from upprint.data.loader import Batches, CropRule, Crops, pairs
+from upprint.data.representations import CacheRule, Representations
 from upprint.data.sample import Sample
 from upprint.detector import Detector, Fitted
 from upprint.record import build
@@ -75,6 +80,8 @@ class OptimiserConfig:
     """Of SGD."""
     dampening: float = 0.0
     """Of SGD's momentum."""
+    factors: dict[str, float] = field(default_factory=dict)
+    """Start of parameter names -> factor of their rate, e.g. {"representation.phi" = 0.1}."""
     sam: float = 0.0
     """Radius of sharpness-aware minimisation (Foret et al., ICLR 2021): two passes a step; 0 is without."""
     schedule: Literal["constant", "step", "cosine", "linear"] = "constant"
@@ -86,24 +93,40 @@ class OptimiserConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Everything a run depends on. Exactly one of `epochs` and `steps` is given."""
+class Task:
+    """What a run trains, and on what: all that differs between a detector and parts of one.
 
-    system: str
+    Args:
+        name: stem of the weights file.
+        trainee: has `loss(images, labels)`; its parameters that want a gradient are trained.
+        training: indexed by (sample index, seed), gives (picture or map, label).
+        units: sample indices that share their draws.
+        validate: figures of the held-out sources, without stepping; None where there are none.
+        export: writes the weights file.
+        by_steps: False where everything is fitted already and only `validate` and `export` remain.
+    """
+
+    name: str
+    trainee: torch.nn.Module
+    training: Dataset[tuple[Tensor, float]]
+    units: Sequence[tuple[int, ...]]
+    validate: Callable[[Fabric], dict[str, float]] | None
+    export: Callable[[Path], None]
+    by_steps: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What every run depends on, whatever it trains. Exactly one of `epochs` and `steps` is given."""
+
     out: str
     data: DataConfig
-    options: dict[str, Any] = field(default_factory=dict)
-    init: str = ""
-    """File of the weights that the recipe starts from, e.g. ImageNet's; "" starts from random ones."""
-    crops: CropRule = field(default_factory=CropRule)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     stopping: StoppingConfig | None = None
     """By default none: the last weights are the result."""
     epochs: int | None = None
     steps: int | None = None
     batch: int = 32
-    paired: bool = False
-    """Batches hold photos together with their twins, which share every random draw."""
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     accelerator: str = "auto"
@@ -125,31 +148,86 @@ class TrainConfig:
             raise ConfigError("training length: give exactly one of epochs and steps")
         if self.stopping is not None and not self.data.validation and self.data.validation_options is None:
             raise ConfigError("stopping needs a validation share, or validation_options")
-        if self.batch < 1 or (self.paired and self.batch % 2):
-            raise ConfigError(f"batch {self.batch}: expected a positive number, even where paired")
+        if self.batch < 1:
+            raise ConfigError(f"batch {self.batch}: expected a positive number")
+
+    def task(self, *, resumed: bool) -> Task:
+        """Read the data and build what is trained; `resumed` runs get their weights from a checkpoint."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(RunConfig):
+    """A detector's run."""
+
+    system: str
+    options: dict[str, Any] = field(default_factory=dict)
+    init: str = ""
+    """File of the weights that the recipe starts from, e.g. ImageNet's; "" starts from random ones."""
+    parts: dict[str, str] = field(default_factory=dict)
+    """Part of the detector -> file with its weights, e.g. {"representation.phi.0" = "rdn.safetensors"}."""
+    crops: CropRule = field(default_factory=CropRule)
+    paired: bool = False
+    """Batches hold photos together with their twins, which share every random draw."""
+    representations: CacheRule | None = None
+    """Compute f once, keep it on disk and train D on it alone; by default f is computed in every step."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.paired and self.batch % 2:
+            raise ConfigError(f"batch {self.batch}: expected an even number, because batches hold pairs")
+
+    def task(self, *, resumed: bool) -> Task:
+        return detector_task(self, resumed=resumed)
+
+
+TASKS = {
+    "detector": "upprint.train:TrainConfig",
+    "resynthesiser": "upprint.resynthesis.resynthesiser:ResynthesiserConfig",
+    "perceptual": "upprint.resynthesis.perceptual:PerceptualConfig",
+}
+"""The key `task` of a config -> the class that reads the rest."""
+
+
+def read_run(path: Path) -> RunConfig:
+    """Read a TOML config of any task; unknown keys are refused.
+
+    Raises:
+        ConfigError: unreadable, not TOML, an unknown task, unknown or missing keys, values of the wrong kind.
+    """
+    raw = _toml(path)
+    name = raw.pop("task", "detector")
+    if name not in TASKS:
+        raise ConfigError(f"{path}: task {name!r}; expected one of {', '.join(TASKS)}")
+    module, _, kind = TASKS[name].partition(":")
+    found: RunConfig = build(getattr(import_module(module), kind), raw, str(path), ConfigError)
+    return found
 
 
 def read_config(path: Path) -> TrainConfig:
-    """Read a TOML config; unknown keys are refused.
+    """Read a TOML config of a detector; unknown keys are refused.
 
     Raises:
         ConfigError: unreadable, not TOML, unknown or missing keys, values of the wrong kind.
     """
+    return build(TrainConfig, _toml(path), str(path), ConfigError)
+
+
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML ({error})") from error
-    return build(TrainConfig, raw, str(path), ConfigError)
 
 
 def fit(
-    config: TrainConfig,
+    config: RunConfig,
     *,
     resume: bool = False,
     stop_after: int | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Path:
-    """Train; returns the path of the weights, `<out>/<system>.safetensors`.
+    """Train; returns the path of the weights, `<out>/<system>.safetensors` for a detector.
 
     Args:
         config: the run. It is written to `<out>/config.json`.
@@ -177,17 +255,11 @@ def fit(
     fabric.barrier()
     fabric.seed_everything(config.seed, verbose=False)
 
-    train, validation = training_samples(config.data)
-    units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
-    detector = create(config.system, **config.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if config.init:
-        load_pretrained(detector, detector.pretrained, Path(config.init))
     checkpoint = out / "last.ckpt"
-    if not checkpoint.exists():
-        fit_parts(detector, train, config)
-    if detector.card.trained_by == "fit":
-        return _finish_fitted(fabric, detector, config, train, validation)
-    model, optimiser = fabric.setup(detector, make_optimiser(detector, config.optimiser))
+    task = config.task(resumed=checkpoint.exists())
+    if not task.by_steps:
+        return _finish_fitted(fabric, task, out)
+    model, optimiser = fabric.setup(task.trainee, make_optimiser(task.trainee, config.optimiser))
 
     stopping = Stopping(config.stopping or StoppingConfig(), config.optimiser.lr)
     state: dict[str, Any] = {"model": model, "optimiser": optimiser, "step": 0}
@@ -198,7 +270,7 @@ def fit(
     start = state["step"]
     stopping.state = state.get("stopping", stopping.state)
     batches = Batches(
-        units,
+        task.units,
         batch=config.batch,
         seed=config.seed,
         start=start,
@@ -210,10 +282,8 @@ def fit(
     batches.stop = total if stop_after is None else min(total, start + stop_after)
     validate_every = config.validate_every or batches.steps_per_epoch
 
-    crops = Crops(train, config.crops, training=True, cache=config.data.cache)
-    held = Crops(validation, config.crops, training=False, cache=config.data.cache)
     loader = DataLoader(
-        crops,
+        task.training,
         batch_sampler=batches,
         num_workers=config.workers,
         persistent_workers=config.workers > 0,
@@ -225,7 +295,7 @@ def fit(
     for step, (images, labels) in enumerate(placed, start=start + 1):
         rate = learning_rate(config.optimiser, step - 1, total, batches.steps_per_epoch)
         for group in optimiser.param_groups:
-            group["lr"] = rate * stopping.scale
+            group["lr"] = rate * stopping.scale * group.get("factor", 1.0)
         loss = training_step(fabric, model, optimiser, images, labels, sam=config.optimiser.sam)
         seen += len(labels) * fabric.world_size
         if step % config.log_every == 0:
@@ -234,8 +304,8 @@ def fit(
             assert isinstance(losses, Tensor)  # a tensor in, a tensor out
             fabric.log_dict({"loss": losses.mean().item(), "lr": rate, "images_per_second": speed}, step)
             began, seen = time.perf_counter(), 0
-        if len(held) and (step % validate_every == 0 or step == total):
-            figures = _validate(fabric, detector, held, config.batch)
+        if task.validate is not None and (step % validate_every == 0 or step == total):
+            figures = task.validate(fabric) if fabric.is_global_zero else {}
             fabric.log_dict(figures, step)
             if config.stopping is not None and stopping.update(
                 fabric.broadcast(figures.get(config.stopping.metric, math.nan))
@@ -251,16 +321,51 @@ def fit(
 
     for logger in fabric.loggers:
         logger.finalize("success")
-    weights = out / f"{config.system}.safetensors"
+    weights = out / f"{task.name}.safetensors"
     if fabric.is_global_zero:
         draw_curves(out / "curves", out / "curves.png")
     if batches.stop == total or stopping.done:
         if config.stopping is not None:
             fabric.load(out / "best.ckpt", {"model": model}, weights_only=True)
         if fabric.is_global_zero:
-            _export_weights(detector, config, train, weights)
+            task.export(weights)
     fabric.barrier()
     return weights
+
+
+def detector_task(config: TrainConfig, *, resumed: bool) -> Task:
+    """A whole detector on training crops, or D alone on what f made of them."""
+    train, validation = training_samples(config.data)
+    units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
+    detector = create(config.system, **config.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.init:
+        load_pretrained(detector, detector.pretrained, Path(config.init))
+    load_parts(detector, config.parts)
+    if not resumed:
+        fit_parts(detector, train, config)
+    training: Dataset[tuple[Tensor, float]] = Crops(
+        train, config.crops, training=True, cache=config.data.cache
+    )
+    held: Crops | Representations = Crops(validation, config.crops, training=False, cache=config.data.cache)
+    trainee = detector
+    if config.representations is not None:
+        trainee = Detector(torch.nn.Identity(), detector.network, detector.card)
+        maps = partial(Representations, detector.representation, detector.card.options)
+        training = maps(train, config.crops, config.representations, training=True)
+        held = maps(validation, config.crops, config.representations, training=False)
+
+    def validate(fabric: Fabric) -> dict[str, float]:
+        return _validate(fabric, trainee, held, config.batch)
+
+    return Task(
+        name=config.system,
+        trainee=trainee,
+        training=training,
+        units=units,
+        validate=validate if len(held) else None,
+        export=lambda path: _export_weights(detector, config, train, path),
+        by_steps=detector.card.trained_by != "fit",
+    )
 
 
 def fit_parts(detector: Detector, samples: list[Sample], config: TrainConfig) -> None:
@@ -284,23 +389,15 @@ def fit_parts(detector: Detector, samples: list[Sample], config: TrainConfig) ->
         detector.eval().fit(batches)
 
 
-def _finish_fitted(
-    fabric: Fabric,
-    detector: Detector,
-    config: TrainConfig,
-    train: list[Sample],
-    validation: list[Sample],
-) -> Path:
+def _finish_fitted(fabric: Fabric, task: Task, out: Path) -> Path:
     """Validate and write a system that is trained once it is fitted."""
-    out = Path(config.out)
-    held = Crops(validation, config.crops, training=False, cache=config.data.cache)
-    if len(held):
-        fabric.log_dict(_validate(fabric, detector, held, config.batch), 1)
+    if task.validate is not None and fabric.is_global_zero:
+        fabric.log_dict(task.validate(fabric), 1)
     for logger in fabric.loggers:
         logger.finalize("success")
-    weights = out / f"{config.system}.safetensors"
+    weights = out / f"{task.name}.safetensors"
     if fabric.is_global_zero:
-        _export_weights(detector, config, train, weights)
+        task.export(weights)
     fabric.barrier()
     return weights
 
@@ -346,9 +443,13 @@ def _climb(model: torch.nn.Module, radius: float) -> list[tuple[Tensor, Tensor]]
     return moved
 
 
-def make_optimiser(detector: Detector, config: OptimiserConfig) -> torch.optim.Optimizer:
-    """The optimiser of a config over what can be trained."""
-    parameters = [p for p in detector.parameters() if p.requires_grad]
+def make_optimiser(trainee: torch.nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
+    """The optimiser of a config over what can be trained, one group of parameters per factor of the rate.
+
+    Raises:
+        ConfigError: a factor for names that no trained parameter has.
+    """
+    parameters = _groups(trainee, config.factors)
     if config.kind == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -359,6 +460,18 @@ def make_optimiser(detector: Detector, config: OptimiserConfig) -> torch.optim.O
         )
     adam = torch.optim.AdamW if config.kind == "adamw" else torch.optim.Adam
     return adam(parameters, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
+
+
+def _groups(trainee: torch.nn.Module, factors: Mapping[str, float]) -> list[dict[str, Any]]:
+    trained = {name: p for name, p in trainee.named_parameters() if p.requires_grad}
+    groups: list[dict[str, Any]] = [{"params": []}, *({"params": [], "factor": f} for f in factors.values())]
+    for name, parameter in trained.items():
+        fits = (i for i, start in enumerate(factors, start=1) if name.startswith(start))
+        groups[next(fits, 0)]["params"].append(parameter)
+    for start, group in zip(factors, groups[1:], strict=True):
+        if not group["params"]:
+            raise ConfigError(f"rate factor for {start!r}: no trained parameter has a name that starts so")
+    return [group for group in groups if group["params"]]
 
 
 def learning_rate(config: OptimiserConfig, step: int, total: int, steps_per_epoch: int) -> float:
@@ -394,12 +507,12 @@ def training_samples(config: DataConfig) -> tuple[list[Sample], list[Sample]]:
     return list(samples), list(read(Path(config.root), config.layout, **config.validation_options).samples)
 
 
-def _validate(fabric: Fabric, detector: Detector, held: Crops, batch_size: int) -> dict[str, float]:
+def _validate(
+    fabric: Fabric, detector: Detector, held: Crops | Representations, batch_size: int
+) -> dict[str, float]:
     """Loss, accuracy at logit 0, AP and AUROC on central crops of the validation sources."""
     from upprint.evaluate.metrics import accuracy, auroc, average_precision
 
-    if not fabric.is_global_zero:
-        return {}
     detector.eval()
     logits: list[Tensor] = []
     labels: list[float] = []
@@ -447,7 +560,7 @@ def _export_weights(detector: Detector, config: TrainConfig, samples: list[Sampl
     save_safetensors(detector, path, metadata)
 
 
-def _loggers(config: TrainConfig, out: Path) -> list[Logger]:
+def _loggers(config: RunConfig, out: Path) -> list[Logger]:
     """CSV always, one part for each start of the run; TensorBoard where asked for."""
     part = f"part_{len(list((out / 'curves').glob('part_*')))}"
     loggers: list[Logger] = [CSVLogger(root_dir=out, name="curves", version=part, flush_logs_every_n_steps=1)]
@@ -456,7 +569,7 @@ def _loggers(config: TrainConfig, out: Path) -> list[Logger]:
     return loggers
 
 
-def _claim(out: Path, config: TrainConfig, *, resume: bool) -> None:
+def _claim(out: Path, config: RunConfig, *, resume: bool) -> None:
     """Make `out` this run's folder; refuse to mix it with another run."""
     text = json.dumps(asdict(config), indent=2, sort_keys=True) + "\n"
     written = out / "config.json"
@@ -464,7 +577,7 @@ def _claim(out: Path, config: TrainConfig, *, resume: bool) -> None:
         if not resume:
             raise ConfigError(f"{out} holds a run already; go on with --resume, or choose another out")
         before = build(
-            TrainConfig, json.loads(written.read_text(encoding="utf-8")), str(written), ConfigError
+            type(config), json.loads(written.read_text(encoding="utf-8")), str(written), ConfigError
         )
         if before != config:
             names = [

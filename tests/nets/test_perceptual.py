@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from upprint.nets.perceptual import CHANNELS, Restorer, SmallPerceptual, restoration_loss
-from upprint.nets.vgg import CACHED, Vgg19, cached_file
+from upprint.nets.vgg import CACHED, Vgg19
 from upprint.result import ConfigError, WeightsError
 
 SLICES = (1_792, 110_784, 442_752, 2_950_400, 9_439_232)
@@ -66,11 +66,11 @@ def test_a_file_of_another_network_is_refused() -> None:
 def test_the_cache_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(WeightsError, match=CACHED):
-        cached_file()
+        Vgg19.cached_file()
     path = tmp_path / "checkpoints" / CACHED
     path.parent.mkdir()
     path.touch()
-    assert cached_file() == path
+    assert Vgg19.cached_file() == path
 
 
 def test_small_network_fits_in_a_megabyte() -> None:

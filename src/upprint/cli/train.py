@@ -26,9 +26,9 @@ def train(
 
     require("torch", extra="train", purpose="training")
     require("lightning_fabric", extra="train", purpose="training")
-    from upprint.train import fit, read_config
+    from upprint.train import fit, read_run
 
-    settings = read_config(config)
+    settings = read_run(config)
     if data is not None:
         settings = replace(settings, data=replace(settings.data, root=str(data)))
     if out is not None:

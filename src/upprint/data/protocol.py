@@ -126,6 +126,7 @@ PROTOCOL_OF: Mapping[str, str] = {
     "genimage": "npr-genimage",
     "genimage/train": "npr-genimage-train",
     "plain": "tiles",
+    "photos": "tiles",
     "twins": "tiles",
     "manifest": "tiles",
 }

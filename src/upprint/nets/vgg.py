@@ -60,6 +60,21 @@ class Vgg19(nn.Module):
             found.append(x)
         return found
 
+    @staticmethod
+    def cached_file() -> Path:
+        """Torchvision's weights in torch's own cache.
+
+        Raises:
+            WeightsError: not there; says what to do.
+        """
+        path = Path(torch.hub.get_dir()) / "checkpoints" / CACHED
+        if not path.is_file():
+            raise WeightsError(
+                f"{path}: no VGG-19 weights in torch's cache; put torchvision's {CACHED} there, name the "
+                "file, or take the perceptual network 'small'"
+            )
+        return path
+
     def accept(self, state: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:
         """Of torchvision's state dict, what the stages use. What they do not is dropped by intent.
 
@@ -88,18 +103,3 @@ def _unused(mine: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Starts of keys beyond the last stage built."""
     last = max(int(key.split(".")[1]) for key in mine)
     return ("classifier.", *(f"features.{index}." for index in range(last + 1, 37)))
-
-
-def cached_file() -> Path:
-    """Torchvision's weights in torch's own cache.
-
-    Raises:
-        WeightsError: not there; says what to do.
-    """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / CACHED
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: no VGG-19 weights in torch's cache; put torchvision's {CACHED} there, name the file, "
-            "or take the perceptual network 'small'"
-        )
-    return path

@@ -100,7 +100,7 @@ def test_unknown_layout_and_option(grow) -> None:
         read(root, "imagenet")
     with pytest.raises(ConfigError, match="no option split; known: none"):
         read(root, "plain", split="test")
-    assert set(TREES) | {"twins", "manifest"} == set(LAYOUTS)
+    assert set(TREES) | {"twins", "manifest", "photos"} == set(LAYOUTS)
 
 
 def test_plain(grow) -> None:

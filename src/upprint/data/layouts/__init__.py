@@ -17,6 +17,7 @@ from upprint.data.layouts import (
     gangen,
     genimage,
     manifest,
+    photos,
     plain,
     twins,
     universalfakedetect,
@@ -36,6 +37,7 @@ LAYOUTS: Mapping[str, Callable[..., Dataset]] = {
     "aigcdetectbenchmark": aigcdetect.read,
     "genimage": genimage.read,
     "plain": plain.read,
+    "photos": photos.read,
     "twins": twins.read,
     "manifest": manifest.read,
 }
