@@ -32,6 +32,7 @@ NAMES = (
     "scan_12mp",
     "startup",
     "training_step",
+    "forge",
     "verdicts",
     "memory",
 )

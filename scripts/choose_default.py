@@ -53,6 +53,7 @@ class Variant:
     makers: tuple[str, ...] = ()
     augment: str | None = None
     lr: float | None = None
+    validation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def configured(
     makers = sorted(set(variant.makers) or there - set(choice.held_makers))
     augment = config.crops.augment if variant.augment is None else variant.augment
     lr = config.optimiser.lr if variant.lr is None else variant.lr
+    validation = config.data.validation if variant.validation is None else variant.validation
     return replace(
         config,
         system=variant.system,
@@ -148,7 +150,7 @@ def configured(
         steps=choice.steps,
         seed=seed,
         validate_every=choice.steps,
-        data=replace(config.data, root=str(paths.twins), options={"subsets": makers}),
+        data=replace(config.data, root=str(paths.twins), options={"subsets": makers}, validation=validation),
         crops=replace(config.crops, crop=choice.crop, augment=augment),
         optimiser=replace(config.optimiser, lr=lr),
     )

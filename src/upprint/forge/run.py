@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from upprint.allocator import keep_pages
 from upprint.data.split import position
 from upprint.forge.align import History, crop_aligned, encode_like, history_of, usable
 from upprint.forge.prepare import Preparation, null_operation, reduce_photo
@@ -140,6 +141,7 @@ def forge(
         MissingExtra: without pyarrow, which writes the manifest.
     """
     require("pyarrow", extra="train", purpose="the manifest of forged pairs")
+    keep_pages()
     config = config or ForgeConfig()
     files = list(find_images([photos]))
     if not files:
