@@ -99,6 +99,29 @@ class Number:
 
 
 @dataclass(frozen=True)
+class MapTest:
+    """Whether a map shows where, on composites whose generated region is known (`upprint where`).
+
+    `auroc` is the mean over composites of the area under their pixels' ROC, `low` to `high` its interval,
+    `centre` that of a guess at the centre, `null` that of the map on photos pasted into themselves, `iou` the
+    overlap at the shipped threshold. `weights_sha256` is of the graph that drew the maps.
+    """
+
+    map: str
+    beats_chance: bool
+    auroc: float
+    low: float
+    high: float
+    centre: float
+    null: float
+    iou: float | None
+    data: str
+    weights_sha256: str
+    date: str
+    command: str
+
+
+@dataclass(frozen=True)
 class SystemCard:
     """Everything a user must know before believing a score."""
 
@@ -128,6 +151,8 @@ class SystemCard:
     weights: Weights | None = None
     calibration: Calibration | None = None
     numbers: tuple[Number, ...] = ()
+    maps: tuple[MapTest, ...] = ()
+    """Which of the system's maps were tested, and how they did."""
 
     def to_json(self) -> str:
         """The card as JSON text; `CardError` where a value has no JSON form (NaN, an object)."""

@@ -41,7 +41,7 @@ def explain(
     from rich.progress import Progress, TaskID
 
     from upprint import images, provenance
-    from upprint.explain import Explained, describe, page, stability, tile_cam, whole_cam, write
+    from upprint.explain import Explained, describe, page, stability, tile_cam, whole_cam, words, write
     from upprint.explain import report as html_report
     from upprint.explain.maps import check_same_size, parse_anchor
     from upprint.ops.anchor import check_block_anchor
@@ -68,8 +68,9 @@ def explain(
 
             result = scorer.finish(scorer.prepare(picture, str(path)))
             cam = draw_map(scorer.session, picture.pixels, scorer.card.input, progress=advance)
-            pictures.append(Explained(path, picture.pixels, cam, describe(result)))
-            _report(result, cam)
+            note = words.map_test(scorer.card, cam.name)
+            pictures.append(Explained(path, picture.pixels, cam, describe(result), note))
+            _report(result, cam, note)
             if report is not None:
                 told = provenance.read(picture.data, path=str(path))
                 holds = stability.check(scorer, picture.pixels, result, progress=advance)
@@ -83,7 +84,7 @@ def explain(
         console.print(printable(str(file)), markup=False, highlight=False, soft_wrap=True)
 
 
-def _report(result: ScanResult, cam: CamMap) -> None:
+def _report(result: ScanResult, cam: CamMap, note: str) -> None:
     """The verdict and its numbers, one fact a line."""
     from upprint.runtime.rows import kind
 
@@ -93,6 +94,7 @@ def _report(result: ScanResult, cam: CamMap) -> None:
     facts.append(("tiles", str(result.tiles)))
     if not cam.tiles:
         facts.append(("map's logit", f"{cam.logit:+.3f} (whole picture at once)"))
+    facts.append(("map", note))
     if result.notes:
         facts.append(("notes", printable(result.notes)))
     if result.provenance:

@@ -73,6 +73,11 @@ class CamMap:
     tiles: tuple[TileScore, ...] = ()
     tile: int = 0
 
+    @property
+    def name(self) -> str:
+        """As tests on a card call it: "tile_cam" of tiles, "cam" of a whole picture."""
+        return "tile_cam" if self.tiles else "cam"
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -196,7 +201,8 @@ def tile_cam(session: Runner, pixels: Pixels, rule: InputRule, *, progress: Prog
         if progress:
             progress(len(logits), len(origins))
     # Up to grid - 1 pixels at the lower and right border lie in no tile; the map ends before them.
-    rows, columns = (max(1, side // unit) for side in (height, width))
+    seen = (np.count_nonzero(count.any(axis=1)), np.count_nonzero(count.any(axis=0)))
+    rows, columns = (max(1, min(side // unit, n)) for side, n in zip((height, width), seen, strict=True))
     cells = (total[:rows, :columns] / count[:rows, :columns]).astype(np.float32)
     logit = float(pool(np.array(logits, np.float32), rule))
     tiles = tuple(TileScore(y, x, score) for (y, x), score in zip(origins, logits, strict=True))

@@ -29,6 +29,8 @@ class Explained:
     pixels: Pixels
     cam: CamMap
     verdict: str
+    note: str = ""
+    """What is known of the map's worth."""
 
 
 def describe(result: ScanResult) -> str:
@@ -97,7 +99,7 @@ def _figures(
             drawn = sheets.channel_figure(values, index, limit, title, block, anchor)
             yield f"{stem}-npr-{channel[0]}", drawn
         yield f"{stem}-npr", sheets.sheet(picture.pixels, values, limit, title, block, anchor)
-        lines = [picture.verdict]
+        lines = [picture.verdict, picture.note] if picture.note else [picture.verdict]
         yield f"{stem}-cam", overlay.cam_figure(picture.cam, title, lines, cam_limit)
         yield f"{stem}-overlay", overlay.overlay_figure(picture.pixels, picture.cam, title, lines, cam_limit)
     if len(pictures) == 2:

@@ -87,7 +87,13 @@ def html(
     names = ", ".join(Path(subject.result.path).name for subject in subjects)
     body = [
         _article(
-            subject, card, fpr, when, report_maps.draw(subject.pixels, subject.cam, block, anchor, number)
+            subject,
+            card,
+            fpr,
+            when,
+            report_maps.draw(
+                subject.pixels, subject.cam, block, anchor, number, words.map_test(card, subject.cam.name)
+            ),
         )
         for number, subject in enumerate(subjects, start=1)
     ]

@@ -31,7 +31,7 @@ A grid or a regular weave in flat areas is typical of up-sampling, irregular gra
 )
 
 
-def draw(pixels: Pixels, cam: CamMap, block: int, anchor: Anchor, number: int = 1) -> str:
+def draw(pixels: Pixels, cam: CamMap, block: int, anchor: Anchor, number: int = 1, tested: str = "") -> str:
     """The maps as HTML.
 
     Args:
@@ -40,6 +40,7 @@ def draw(pixels: Pixels, cam: CamMap, block: int, anchor: Anchor, number: int = 
         block: l of the NPR map.
         anchor: j of the NPR map.
         number: of the picture on its page.
+        tested: what is known of the class activation map's worth, in sentences.
     """
     rows, columns, step, note = _drawn_size(*pixels.shape[:2])
     small = overlay.resized(pixels, rows, columns, step)
@@ -73,7 +74,8 @@ def draw(pixels: Pixels, cam: CamMap, block: int, anchor: Anchor, number: int = 
         ),
         f'<div class="how"><h3>How to read the maps</h3>{page.bullets(_HOW)}</div>',
     ]
-    return f'<div class="maps">{"".join(parts)}</div>'
+    told = page.paragraph(tested, "tested") if tested else ""
+    return f'{told}<div class="maps">{"".join(parts)}</div>'
 
 
 def legend(name: str, colours: NDArray[np.uint8], limit: float, ends: tuple[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from upprint.card import Calibration
+from upprint.card import Calibration, SystemCard
 from upprint.result import Verdict
 
 
@@ -86,6 +86,29 @@ def promise(calibration: Calibration, fpr: str) -> str:
 def rate(fpr: str) -> str:
     """A false-positive rate in words: "About 1 in 100"."""
     return f"About 1 in {1 / float(fpr):,.0f}"
+
+
+def map_test(card: SystemCard, name: str) -> str:
+    """What is known of a map's worth: whether it beat chance on composites with known regions.
+
+    Args:
+        card: of the system; tests of other weights than its own do not count.
+        name: of the map: "cam" of the whole picture, "tile_cam" of its tiles.
+    """
+    digest = None if card.weights is None else card.weights.onnx_sha256
+    found = next((t for t in card.maps if t.map == name and t.weights_sha256 == digest), None)
+    if found is None:
+        return "This map was not tested: whether it shows which part of a picture is generated is unknown."
+    figures = (
+        f"pixel AUROC {found.auroc:.2f} [{found.low:.2f}, {found.high:.2f}], where 0.5 is chance, a guess at "
+        f"the centre has {found.centre:.2f}, and this map {found.null:.2f} on photos pasted into themselves "
+        f"({found.data})"
+    )
+    if found.beats_chance:
+        return f"In our test this map found generated regions better than chance: {figures}."
+    return (
+        f"This map did not beat chance in our test: {figures}. Do not read from it which part is generated."
+    )
 
 
 def stability(holds: bool | None) -> str:
