@@ -12,10 +12,7 @@ from torch.nn import functional
 
 from upprint.forge.autoencoder import Recipe
 
-RECIPES = (
-    Recipe("nearest", stages=2, norm="group", seed=16, codes=512),
-    Recipe("nearest", stages=3, norm="group", seed=17, codes=1024),
-)
+RECIPES = (Recipe("nearest", stages=2, norm="group", seed=16, codes=512),)
 _HEADS = 4
 """Latent vectors are quantised in this many parts, so that a small book describes them well enough."""
 _COMMITMENT = 0.25
