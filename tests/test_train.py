@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,16 @@ def test_the_papers_schedule() -> None:
     for epoch, rate in enumerate(rates):
         decays = sum(1 for done in range(epoch) if done % 10 == 0 and done != 0)
         assert rate == pytest.approx(0.9**decays)
+
+
+def test_stairs_and_the_quarter_cosine_of_re_synthesis() -> None:
+    stairs = OptimiserConfig(lr=1.0, schedule="stairs", decay=0.1, decay_epochs=10)
+    rates = [learning_rate(stairs, epoch * 7, 140, 7) for epoch in range(20)]
+    assert rates == pytest.approx([1.0] * 10 + [0.1] * 10)
+    quarter = OptimiserConfig(lr=1.0, schedule="quarter-cosine")
+    set_after = [0.9999 * math.cos(math.pi / 2 * epoch / 99) + 1e-4 for epoch in range(100)]
+    rates = [learning_rate(quarter, epoch * 7 + 3, 700, 7) for epoch in range(100)]
+    assert rates == pytest.approx([set_after[0], *set_after[:99]])
 
 
 def test_cosine_and_warmup() -> None:

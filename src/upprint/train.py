@@ -84,7 +84,7 @@ class OptimiserConfig:
     """Start of parameter names -> factor of their rate, e.g. {"representation.phi" = 0.1}."""
     sam: float = 0.0
     """Radius of sharpness-aware minimisation (Foret et al., ICLR 2021): two passes a step; 0 is without."""
-    schedule: Literal["constant", "step", "cosine", "linear"] = "constant"
+    schedule: Literal["constant", "step", "stairs", "cosine", "quarter-cosine", "linear"] = "constant"
     decay: float = 0.9
     decay_epochs: int = 10
     warmup_steps: int = 0
@@ -478,7 +478,9 @@ def learning_rate(config: OptimiserConfig, step: int, total: int, steps_per_epoc
     """The rate of the 0-based `step`.
 
     `step` reproduces the authors' schedule: times `decay` after epochs decay_epochs, 2 decay_epochs, ...
-    counted from 0, i.e. first when `decay_epochs` + 1 epochs are done.
+    counted from 0, i.e. first when `decay_epochs` + 1 epochs are done. `stairs` decays when
+    `decay_epochs` are. `quarter-cosine` is that of Re-Synthesis's code: it sets the rate of epoch e when
+    that epoch is over.
     """
     warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     if config.schedule == "cosine":
@@ -486,6 +488,11 @@ def learning_rate(config: OptimiserConfig, step: int, total: int, steps_per_epoc
     if config.schedule == "step":
         finished = step // steps_per_epoch
         return config.lr * warm * config.decay ** (max(0, finished - 1) // config.decay_epochs)
+    if config.schedule == "stairs":
+        return config.lr * warm * config.decay ** (step // steps_per_epoch // config.decay_epochs)
+    if config.schedule == "quarter-cosine":
+        passed = max(0, step // steps_per_epoch - 1) / max(1, total // steps_per_epoch - 1)
+        return config.lr * warm * (0.9999 * math.cos(math.pi / 2 * passed) + 1e-4)
     if config.schedule == "linear":
         held = round(config.hold * total)
         return config.lr * warm * min(1.0, (total - step) / max(1, total - held))
