@@ -29,6 +29,15 @@ def test_every_table_prints_in_every_form(number: int) -> None:
     assert content["blocks"][-1]["title"] == "measured here"
 
 
+@pytest.mark.parametrize("number", range(1, 4))
+def test_the_tables_of_re_synthesis(number: int) -> None:
+    for form in ("terminal", "markdown", "csv"):
+        assert "SR+D Stage5" in invoke("resynth", str(number), "--format", form)
+    corrected = json.loads(invoke("resynth", str(number), "--format", "json"))["blocks"][1]
+    assert corrected["title"] == "corrected"
+    assert [len(corrected["rows"]), number] in ([8, 1], [1, 2], [1, 3])
+
+
 def test_corrections_are_shown() -> None:
     assert "93.2/96.6" in invoke("npr", "2", "--format", "markdown")
     assert "| NPR (1) | 92.2 |" in invoke("npr", "6", "--format", "markdown")

@@ -122,5 +122,62 @@ def test_table_6_follows_from_the_means_of_tables_1_to_5(label: str, tolerance: 
 def test_unknown_tables_are_named() -> None:
     with pytest.raises(ConfigError, match=r"no table 8 here; known: \[1, 2, 3, 4, 5, 6, 7\]"):
         paper.load("npr", 8)
-    with pytest.raises(ConfigError, match="no tables of paper 'nope'; known: npr"):
+    with pytest.raises(ConfigError, match="no tables of paper 'nope'; known: npr, resynth"):
         paper.load("nope", 1)
+
+
+RESYNTH = (1, 2, 3)
+
+
+def resynth(number: int, label: str) -> tuple[float | None, float | None]:
+    """A row's printed average, and the recomputed one where they disagree."""
+    table = paper.load("resynth", number)
+    found = next(r for r in table.rows if r.label == label)
+    right = paper.corrected(table, found)["mean"][0] if found.corrected else None
+    return found.printed["mean"][0], right
+
+
+def test_resynth_has_its_papers_rows_and_columns() -> None:
+    tables = [paper.load("resynth", number) for number in RESYNTH]
+    assert [len(t.columns) for t in tables] == [20, 6, 4]
+    assert [len(t.rows) for t in tables] == [15, 15, 13]
+    ours = [r for r in tables[0].rows if r.system == "resynthesis"]
+    assert [(r.options["branch"], r.options["auxiliary"]) for r in ours] == [
+        (branch, auxiliary) for auxiliary in ("none", "gray", "noise") for branch in ("pixel", 5, "avg")
+    ]
+    for table in tables:
+        for r in table.rows:
+            assert "cells" in r.notes
+            known = any(v is not None for cell in r.printed.values() for v in cell)
+            assert known == (r.source in table.sources)
+
+
+def test_ten_printed_averages_of_resynth_do_not_follow_from_their_rows() -> None:
+    wrong = {
+        (number, r.label): resynth(number, r.label)
+        for number in RESYNTH
+        for r in paper.load("resynth", number).rows
+        if r.corrected
+    }
+    assert len(wrong) == 10
+    assert {key for key in wrong if key[0] > 1} == {(2, "PRNU"), (3, "SR+D Stage5")}
+    assert all(abs(printed - right) > 0.1 for printed, right in wrong.values())  # type: ignore[operator]
+    differences = {key: round(p - r, 2) for key, (p, r) in wrong.items()}  # type: ignore[operator]
+    assert differences[1, "1D spectrum"] == pytest.approx(0.96, abs=0.02)
+    assert differences[2, "PRNU"] == pytest.approx(-4.15)
+    assert differences[1, "SR Stage5"] == pytest.approx(-0.76)
+
+
+def test_gains_that_the_notes_of_resynth_state_follow_from_the_averages() -> None:
+    def gain(task: str, branch: str) -> tuple[float, float]:
+        (printed, right), (base, base_right) = resynth(1, f"{task} {branch}"), resynth(1, f"SR {branch}")
+        assert printed is not None
+        assert base is not None
+        return printed - base, (printed if right is None else right) - (base_right or base)
+
+    assert gain("SR+C", "Pix") == pytest.approx((1.7, 0.45), abs=0.06)
+    assert gain("SR+D", "Pix") == pytest.approx((1.9, 0.73), abs=0.06)
+    assert gain("SR+C", "Stage5") == pytest.approx((1.2, 0.40), abs=0.06)
+    assert gain("SR+D", "Stage5") == pytest.approx((0.9, 0.14), abs=0.06)
+    assert gain("SR+C", "Avg") == pytest.approx((1.0, 0.21), abs=0.06)
+    assert gain("SR+D", "Avg") == pytest.approx((0.9, 0.09), abs=0.06)
