@@ -63,3 +63,22 @@ def test_mistakes_are_one_line_and_exit_code_two(run, tmp_path: Path, system: st
     assert code == 2
     assert complaint.startswith(error)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_system_of_several_files_with_options(run, tmp_path: Path) -> None:
+    donor = create("resynthesis", light=True, rdn=[4, 4, 1, 1])
+    torch.save({"state_dict": donor.network.state_dict()}, tmp_path / "cls.pth.tar")
+    torch.save(donor.representation.phi[0].state_dict(), tmp_path / "sr.pth")
+    options = ("--option", "light=true", "--option", "rdn=[4, 4, 1, 1]", "--option", "branch=pixel")
+    code, out, _ = run("import-weights", "resynthesis", "cls.pth.tar", "--beside", "sr.pth", *options)
+    assert code == 0
+    assert "and sr.pth, sha256" in out
+    assert "negated" in out
+    loaded = load_detector(tmp_path / "resynthesis-official.safetensors")
+    assert torch.equal(loaded.network.fc.weight, -donor.network.fc.weight)
+    for wrong in ("light", "light=true"):
+        code, _, complaint = run(
+            "import-weights", "resynthesis", "cls.pth.tar", *options, "--option", wrong, "--force"
+        )
+        assert code == 2
+        assert "expected NAME=VALUE, every name once" in complaint

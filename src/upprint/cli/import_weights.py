@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +19,13 @@ def import_weights(
     out: Annotated[
         Path | None, typer.Option(help="File to write; SYSTEM-official.safetensors if not given.")
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(help="A further file of a system whose weights lie in several; repeat in their order."),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the system, NAME=VALUE, e.g. branch=5; repeatable.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the output file.")] = False,
 ) -> None:
     """Turn a published checkpoint into safetensors, strictly: every tensor fits or nothing is written."""
@@ -26,12 +34,13 @@ def import_weights(
     target = Path(f"{system}-official.safetensors") if out is None else out
     if target.exists() and not force:
         raise ConfigError(f"{target}: exists already; name another with --out, or pass --force")
-    done = import_official(system, source, target)
+    done = import_official(system, source, target, beside=beside or (), options=_options(option or []))
     wrapped = f"under {done.wrapper!r}" if done.wrapper else "bare"
     prefixed = f"prefix {done.prefix!r} removed" if done.prefix else "no prefix"
     lines = [
         f"read     {done.source}",
         f"         sha256 {done.source_sha256}",
+        *(f"         and {path}, sha256 {digest}" for path, digest in done.beside),
         f"         {done.tensors} tensors, {wrapped}, {prefixed}",
         f"system   {done.system}, {done.parameters:,} trainable parameters",
     ]
@@ -42,3 +51,17 @@ def import_weights(
     lines += [f"wrote    {done.path}", f"         sha256 {done.sha256}"]
     lines += [f"note     {note}" for note in done.notes]
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _options(given: list[str]) -> dict[str, Any]:
+    """NAME=VALUE texts; a value is JSON where it can be read so, else the text itself."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name or name in found:
+            raise ConfigError(f"option {text!r}: expected NAME=VALUE, every name once")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
