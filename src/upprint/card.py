@@ -103,8 +103,8 @@ class MapTest:
     """Whether a map shows where, on composites whose generated region is known (`upprint where`).
 
     `auroc` is the mean over composites of the area under their pixels' ROC, `low` to `high` its interval,
-    `centre` that of a guess at the centre, `null` that of the map on photos pasted into themselves, `iou` the
-    overlap at the shipped threshold. `weights_sha256` is of the graph that drew the maps.
+    `centre` that of a guess at the centre, `null` that of the map where the photo itself was pasted in, `iou`
+    the overlap at the shipped threshold. `weights_sha256` is of the graph that drew the maps.
     """
 
     map: str

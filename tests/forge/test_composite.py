@@ -113,6 +113,9 @@ def test_composites_hold_the_twin_inside_and_the_photo_outside(tmp_path: Path) -
         inside = change[truth == INSIDE].mean()
         assert inside == pytest.approx(100 if row.kind == "twin" else 0, abs=6)
         assert (row.label, row.generator) == ((1, "m") if row.kind == "twin" else (0, "real"))
+        if row.kind == "null":  # all else is equal
+            twin = Path(str(tmp_path / "out" / row.mask).replace("null", "twin"))
+            assert np.array_equal(truth, pixels(twin))
         assert row.share == pytest.approx((truth == INSIDE).mean() + (truth == SEAM).mean() / 2, abs=0.06)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,11 +79,11 @@ def calibrate(
     if out.exists() and not (resume or overwrite):
         raise ResumeError(f"{str(out)!r} exists; go on with --resume or start anew with --overwrite")
     settings = Settings.resolve(system, tiles=tiles, engine=engine, max_pixels=max_pixels)
-    how = {"resume": resume, "overwrite": overwrite, "workers": workers}
-    photos = _score(reals, out.with_suffix(".reals.jsonl"), settings, "photos", **how)
+    score = partial(_score, settings=settings, resume=resume, overwrite=overwrite, workers=workers)
+    photos = score(reals, out.with_suffix(".reals.jsonl"), "photos")
     fakes = None
     if generated:
-        fakes = _score(generated, out.with_suffix(".generated.jsonl"), settings, "generated", **how)
+        fakes = score(generated, out.with_suffix(".generated.jsonl"), "generated")
     for pictures in (photos, fakes):
         if pictures is not None:
             _list_failures(pictures)
@@ -110,9 +111,9 @@ def calibrate(
 def _score(
     paths: list[str],
     out: Path,
-    settings: Settings,
     name: str,
     *,
+    settings: Settings,
     resume: bool,
     overwrite: bool,
     workers: int | None,

@@ -199,7 +199,7 @@ def _logistic(
 
     def loss(at: NDArray[np.float64]) -> float:
         z = at @ features
-        return float(weights @ (np.logaddexp(0, z) - y * z)) + _WEAK * at[0] ** 2 / 2
+        return float(weights @ (np.logaddexp(0, z) - y * z) + _WEAK * at[0] ** 2 / 2)
 
     current = loss(parameters)
     for _ in range(200):

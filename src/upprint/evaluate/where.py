@@ -126,7 +126,7 @@ def judge(
             f"map {local.name!r}: {values.shape}, expected finite values of shape {truth.shape}"
         )
     inside, outside = values[truth == INSIDE], values[truth == OUTSIDE]
-    marked: tuple[int | None, ...] = (None, None, None)
+    marked: tuple[int | None, int | None, int | None] = (None, None, None)
     if threshold is not None and local.logits:
         hits = int((inside >= threshold).sum())
         marked = (hits, int((outside >= threshold).sum()), len(inside) - hits)
@@ -135,9 +135,9 @@ def judge(
     return Pixelwise(
         pixel_auroc(inside, outside),
         *marked,
-        tuple(codes.tolist()),
-        tuple(counts[0].tolist()),
-        tuple(counts[1].tolist()),
+        bins=tuple(codes.tolist()),
+        inside=tuple(counts[0].tolist()),
+        outside=tuple(counts[1].tolist()),
     )
 
 

@@ -125,4 +125,5 @@ def _cover(pixels: Pixels, origins: Sequence[tuple[int, int]], logits: Sequence[
 
 def _centre(pixels: Pixels) -> Floats:
     y, x = (np.abs((np.arange(side) + 0.5) / side - 0.5) for side in pixels.shape[:2])
-    return -np.hypot(y[:, None], x[None]).astype(np.float32)
+    distance: Floats = np.hypot(y[:, None], x[None]).astype(np.float32)
+    return -distance

@@ -2,8 +2,8 @@
 
 Chance is 0.5, but not only: regions lie inside pictures, so a guess at the centre is better than chance, and
 a map may respond to pasting. A map beats chance when its mean AUROC is above 0.5, above the centre guess on
-the same composites, and above its own AUROC on the controls (photos pasted into themselves), each with an
-interval that leaves nothing out.
+the same composites, and above its own AUROC on the controls (the same regions, with the photo pasted into
+itself), each with an interval that lies above zero.
 """
 
 from __future__ import annotations
@@ -182,22 +182,26 @@ def map_tests(result: WhereResult) -> tuple[MapTest, ...]:
     centre = found[CENTRE].auroc.value
     tests = []
     for local in result.maps:
-        auroc, null = local.auroc, local.auroc_null.value
-        if local.name in CONTROLS or None in (auroc.value, auroc.low, auroc.high, centre, null):
+        told, null = local.auroc, local.auroc_null.value
+        if local.name in CONTROLS or told.value is None or told.low is None or told.high is None:
             continue
-        numbers = [float(x) for x in (auroc.value, auroc.low, auroc.high, centre, null) if x is not None]
-        tests.append(
-            MapTest(
-                local.name,
-                local.beats_chance,
-                *numbers,
-                local.iou.value,
-                result.data,
-                result.weights_sha256,
-                result.date,
-                result.command,
-            )
+        if centre is None or null is None:
+            continue
+        test = MapTest(
+            map=local.name,
+            beats_chance=local.beats_chance,
+            auroc=told.value,
+            low=told.low,
+            high=told.high,
+            centre=centre,
+            null=null,
+            iou=local.iou.value,
+            data=result.data,
+            weights_sha256=result.weights_sha256,
+            date=result.date,
+            command=result.command,
         )
+        tests.append(test)
     return tuple(tests)
 
 
@@ -249,8 +253,8 @@ def _pooled(
     def area(weights: Floats) -> Floats:
         a, b = weights @ inside, weights @ outside
         above = a.sum(axis=-1, keepdims=True) - np.cumsum(a, axis=-1)
-        won: Floats = (b * (above + a / 2)).sum(axis=-1)
-        return won / (a.sum(axis=-1) * b.sum(axis=-1))
+        won: Floats = (b * (above + a / 2)).sum(axis=-1) / (a.sum(axis=-1) * b.sum(axis=-1))
+        return won
 
     whole = float(area(np.ones(len(inside))))
     drawn = area(times[:, keys])

@@ -101,8 +101,8 @@ def map_test(card: SystemCard, name: str) -> str:
         return "This map was not tested: whether it shows which part of a picture is generated is unknown."
     figures = (
         f"pixel AUROC {found.auroc:.2f} [{found.low:.2f}, {found.high:.2f}], where 0.5 is chance, a guess at "
-        f"the centre has {found.centre:.2f}, and this map {found.null:.2f} on photos pasted into themselves "
-        f"({found.data})"
+        f"the centre has {found.centre:.2f}, and this map {found.null:.2f} where the photo itself was pasted "
+        f"in ({found.data})"
     )
     if found.beats_chance:
         return f"In our test this map found generated regions better than chance: {figures}."

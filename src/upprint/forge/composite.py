@@ -4,8 +4,9 @@ From aligned pairs as `upprint forge` writes them. A random ellipse, polygon or 
 the picture is taken from the twin, blended in over a soft seam, and the whole is encoded once more (JPEG of a
 drawn quality, or lossless), so that the region differs by the generator's print and not by its last encoding.
 
-The control ("null") is made in the same way from a re-saved copy of the photo itself: a map that finds that
-region responds to pasting, not to generation. Pixels of the seam belong to neither side.
+The control ("null") has the same region, seam and encoding, and a re-saved copy of the photo itself in it:
+a map that finds that region too responds to pasting, or to what the photo shows there, not to generation.
+Pixels of the seam belong to neither side.
 """
 
 from __future__ import annotations
@@ -275,13 +276,13 @@ def _area(outline: NDArray[np.float64]) -> float:
 
 def _write(out: Path, index: int, pair: tuple[Sample, Sample], kind: Kind, plan: Plan) -> Row:
     photo, twin = pair
-    text = f"{plan.seed}\0{photo.subset}\0{photo.source}\0{kind}"
+    text = f"{plan.seed}\0{photo.subset}\0{photo.source}"  # equal for both kinds
     rng = np.random.default_rng(list(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()))
     pixels = decode(photo.path).pixels
     low, high = plan.share
     share = math.exp(rng.uniform(math.log(low), math.log(high)))
     aligned = bool(rng.random() < plan.aligned)
-    mask, shape = region(*pixels.shape[:2], share, rng, aligned=aligned)
+    mask, shape = region(pixels.shape[0], pixels.shape[1], share, rng, aligned=aligned)
     seam = float(rng.uniform(*plan.seam))
     quality = int(rng.integers(plan.quality[0], plan.quality[1] + 1))
     other = decode(twin.path).pixels if kind == "twin" else _resaved(pixels, quality)
