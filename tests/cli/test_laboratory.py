@@ -71,7 +71,8 @@ def test_one_command_gives_cells_report_page_and_figures(
     assert "no cell is finished" in str(none.exception)
     first = runner.invoke(app, words)
     assert first.exit_code == 0, first.output
-    assert "Does the trace of one" in " ".join(first.stdout.split())
+    assert "azimuthal: " in first.stdout
+    assert "s to test each network" in " ".join(first.stdout.split())
     assert len(list((out / "cells").rglob("*.json"))) == 4
     made = json.loads((out / "laboratory.json").read_text())
     assert made["command"] == "upprint laboratory twins --config c.toml --out run --data 'half noise'"

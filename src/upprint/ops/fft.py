@@ -19,7 +19,9 @@ def spectrum(images: Tensor) -> Tensor:
     """
     x = images if images.is_floating_point() else images.to(torch.float32)
     with torch.autocast(x.device.type, enabled=False):
-        return torch.fft.fftshift(torch.fft.fft2(x, norm="ortho"), dim=(-2, -1)).abs()
+        transform: Tensor = torch.fft.fft2(x, norm="ortho")
+        shifted: Tensor = torch.fft.fftshift(transform, dim=(-2, -1))
+    return shifted.abs()
 
 
 def log_spectrum(images: Tensor, floor: float = FLOOR) -> Tensor:

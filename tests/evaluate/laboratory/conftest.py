@@ -68,7 +68,7 @@ def make_config() -> Callable[..., LaboratoryConfig]:
     def make(**changes: object) -> LaboratoryConfig:
         settings: dict[str, object] = {
             "variants": {
-                "npr": VariantConfig("NPR", seeds=(0, 1)),
+                "npr": VariantConfig("NPR", seeds=(0, 1), rows=("nearest", "bilinear")),
                 "azimuthal": VariantConfig("line", "azimuthal", "linear", regularisation=1.0),
             },
             "tests": {"as forged": ""},
@@ -76,12 +76,12 @@ def make_config() -> Callable[..., LaboratoryConfig]:
             "control": "azimuthal",
             "crop": 32,
             "window": 64,
-            "steps": 10,
+            "steps": 24,
             "batch": 8,
             "test_share": 0.5,
             "precision": "32-true",
             "threads": None,
-            "optimiser": OptimiserConfig(lr=2e-3),
+            "optimiser": OptimiserConfig(lr=1e-3, schedule="cosine"),
             "draws": 100,
         }
         return LaboratoryConfig(**{**settings, **changes})  # type: ignore[arg-type]

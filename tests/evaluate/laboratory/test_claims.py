@@ -51,6 +51,12 @@ def test_generalisation_needs_both_intervals(transfer: Interval, difference: Int
     assert text(difference, signed=True) in claim.sentence
 
 
+def test_a_network_that_learnt_nothing_is_not_judged() -> None:
+    m = matrix(diagonal=interval(0.51), transfer=interval(0.6))
+    (claim,) = claims(others(m), [versus("image", interval(0.1))], "npr", "image")
+    assert claim.verdict == "not judged: not even its own maker is found; train longer"
+
+
 def test_without_the_control_nothing_is_judged() -> None:
     m = matrix(diagonal=interval(0.9), transfer=interval(0.9))
     (claim,) = claims(others(m), [], "npr", "image")

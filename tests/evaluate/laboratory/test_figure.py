@@ -25,6 +25,7 @@ def made() -> Report:
     matrices, comparisons = [], []
     for test in TESTS:
         values = np.clip(rng.normal(0.7, 0.15, (2, 4, 3, 1)) + rng.normal(0, 0.02, (2, 4, 3, 51)), 0.05, 1)
+        values[:, 0, 1] -= 0.6
         main = Sampled("npr", test, rows, MAKERS, (0, 1), values)
         other = Sampled("image", test, MAKERS, MAKERS, (0,), values[:1, :3] - 0.04)
         matrices += [matrix(main, "NPR", {}), matrix(other, "plain | picture", {})]

@@ -20,7 +20,7 @@ def crops(count: int = 4, side: int = 32) -> torch.Tensor:
 def test_npr_is_the_systems_own() -> None:
     variant = VariantConfig("v", "npr", block=3, anchor="mean")
     torch.manual_seed(0)
-    ours = network(variant, crops()).eval()
+    ours = network(variant).eval()
     torch.manual_seed(0)
     theirs = npr(3, "mean").eval()
     with torch.no_grad():
@@ -32,7 +32,7 @@ def test_the_network_starts_equal_whatever_it_reads(name: str) -> None:
     found = []
     for other in ("npr", name):
         torch.manual_seed(1)
-        net = network(VariantConfig("v", other), crops())  # type: ignore[arg-type]
+        net = network(VariantConfig("v", other))  # type: ignore[arg-type]
         found.append([parameter.detach().clone() for parameter in net.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
     assert net(crops()).shape == (4,)
@@ -77,5 +77,5 @@ def test_the_first_convolution_keeps_its_precision() -> None:
     assert found.dtype == torch.float32
     assert rounded.dtype == torch.bfloat16
     torch.testing.assert_close(found, layer.inner(x), atol=0, rtol=0)
-    net = network(VariantConfig("v", "image"), crops())
+    net = network(VariantConfig("v", "image"))
     assert isinstance(net.get_submodule("network.conv1"), FullPrecision)

@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from upprint.evaluate.laboratory.config import LaboratoryConfig, VariantConfig, chosen
-from upprint.evaluate.laboratory.inputs import features, network
+from upprint.evaluate.laboratory.inputs import features, network, spectral
 from upprint.evaluate.laboratory.pictures import Windows, training_batches
 from upprint.record import build
 from upprint.result import ResumeError, require
-from upprint.train import learning_rate, training_step
+from upprint.train import learning_rate, make_optimiser, training_step
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -94,7 +95,7 @@ def cells(config: LaboratoryConfig, makers: tuple[str, ...]) -> list[Cell]:
 def rows(variant: VariantConfig, makers: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
     """(row, makers trained on), single makers first."""
     single = chosen(makers, variant.rows, f"rows of {variant.title!r}")
-    found = [(maker, (maker,)) for maker in single]
+    found: list[tuple[str, tuple[str, ...]]] = [(maker, (maker,)) for maker in single]
     if variant.all_but_one:
         found += [(ALL_BUT + maker, tuple(m for m in makers if m != maker)) for maker in single]
     return found
@@ -116,24 +117,21 @@ def measure(cell: Cell, pictures: Windows, config: LaboratoryConfig) -> Scored:
 def _fit_network(
     variant: VariantConfig, cell: Cell, pictures: Windows, config: LaboratoryConfig
 ) -> tuple[Scorer, float]:
-    fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)
+    fabric = _fabric(config.accelerator, config.precision)
     torch.manual_seed(cell.seed)
-    examples = torch.cat([images for images, _ in _batches(cell, pictures, config, EXAMPLES)])
+    examples = None
+    if spectral(variant):
+        examples = torch.cat([images for images, _ in _batches(cell, pictures, config, EXAMPLES)])
     plain = network(variant, examples).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.Adam(
-        plain.parameters(),
-        lr=config.optimiser.lr,
-        betas=config.optimiser.betas,
-        weight_decay=config.optimiser.weight_decay,
-    )
-    model, optimiser = fabric.setup(plain, optimiser)
+    model, optimiser = fabric.setup(plain, make_optimiser(plain, config.optimiser))
     per_epoch = -(-sum(len(pictures.train[maker]) for maker in cell.makers) // (config.batch // 2))
     losses = []
     for step, (images, labels) in enumerate(_batches(cell, pictures, config, config.steps)):
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config.optimiser, step, config.steps, per_epoch)
+            rate = learning_rate(config.optimiser, step, config.steps, per_epoch)
+            group["lr"] = rate * group.get("factor", 1.0)
         batch, truth = images.to(fabric.device), labels.to(fabric.device)
-        losses.append(training_step(fabric, model, optimiser, batch, truth))
+        losses.append(training_step(fabric, model, optimiser, batch, truth, sam=config.optimiser.sam))
     plain.eval()
 
     def scorer(crops: Pixels) -> Logits:
@@ -143,6 +141,12 @@ def _fit_network(
         return logits
 
     return scorer, float(torch.stack(losses[-max(1, len(losses) // 10) :]).mean())
+
+
+@cache
+def _fabric(accelerator: str, precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
+    """One for all cells: each would announce itself."""
+    return Fabric(accelerator=accelerator, devices=1, precision=precision)
 
 
 def _batches(

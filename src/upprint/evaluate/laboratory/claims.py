@@ -49,13 +49,13 @@ def claims(
 
 
 def _transfer(m: Matrix, control: Comparison | None, titles: dict[str, str]) -> list[Claim]:
-    transfer = m.summary["transfer"]
+    transfer, own = m.summary["transfer"], m.summary["diagonal"]
     if transfer is None:
         return []
     question = "Does the trace of one up-sampler find another?"
     sentence = (
         f"{m.title}, trained on one maker and tested on another: AUROC {text(transfer)}; on its own maker "
-        f"{text(m.summary['diagonal'])}. {m.above} of {m.pairs} pairs of makers lie above 0.5 with their "
+        f"{text(own)}. {m.above} of {m.pairs} pairs of makers lie above 0.5 with their "
         f"whole interval, {m.below} below."
     )
     if transfer.makers is not None:
@@ -65,7 +65,9 @@ def _transfer(m: Matrix, control: Comparison | None, titles: dict[str, str]) -> 
         return [Claim(m.test, question, "not judged: the control has no row in common with it", sentence)]
     name, difference = titles[control.other], control.difference
     sentence += f" Minus {name}, on the same pictures: {text(difference, signed=True)}."
-    if transfer.high < 0.5:
+    if own is not None and own.low <= 0.5:
+        verdict = "not judged: not even its own maker is found; train longer"
+    elif transfer.high < 0.5:
         verdict = "no: below chance"
     elif transfer.low <= 0.5:
         verdict = "not shown: the interval includes chance"

@@ -63,8 +63,7 @@ def _heat_maps(matrices: list[Matrix]) -> Figure:
     width = 1.2 + 0.62 * len(first.columns)
     height = 1.9 + 0.42 * len(first.rows)
     figure = Figure(figsize=(1.5 + width * len(matrices), height), layout="constrained")
-    colours = LinearSegmentedColormap.from_list("auroc", [CHANCE, "#6baed6", BEST])
-    colours.set_under(BELOW)
+    colours = LinearSegmentedColormap.from_list("auroc", [CHANCE, "#6baed6", BEST]).with_extremes(under=BELOW)
     scale = Normalize(0.5, 1.0)
     panels = figure.subplots(1, len(matrices), squeeze=False, sharey=True)[0]
     for axes, m in zip(panels, matrices, strict=True):
@@ -100,6 +99,7 @@ def _heat_map(axes: Axes, m: Matrix, colours: Any) -> None:
 def _chart(report: Report) -> Figure:
     """Bars from 0.5: own maker, another maker, all but the one tested; intervals, and a dot for each seed."""
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     tests = list(dict.fromkeys(m.test for m in report.matrices))
     titles = list(dict.fromkeys(m.title for m in report.matrices))
@@ -124,12 +124,7 @@ def _chart(report: Report) -> Figure:
         axes.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(titles)), titles, fontsize=8)
     panels[0].set_ylim(len(titles) - 0.5, -0.5)
-    handles = [figure.add_artist(_patch(BARS[name], LABELS[name])) for name in bars]
+    panels[0].set_xlim(right=1.0)
+    handles = [Patch(color=BARS[name], label=LABELS[name]) for name in bars]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(bars), fontsize=8, frameon=False)
     return figure
-
-
-def _patch(colour: str, label: str) -> Any:
-    from matplotlib.patches import Patch
-
-    return Patch(color=colour, label=label)

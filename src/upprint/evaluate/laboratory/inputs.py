@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from upprint.detector import Detector
 from upprint.evaluate.laboratory.config import VariantConfig
 from upprint.nets.resnet import ResNet
 from upprint.ops.azimuthal import azimuthal_average
@@ -102,11 +104,19 @@ class FullPrecision(nn.Module):
             return cast(Tensor, self.inner(x))
 
 
+READ: dict[str, Callable[[], nn.Module]] = {
+    "image": Plain,
+    "dct": LogDct,
+    "fft": LogSpectrum,
+    "azimuthal": Azimuthal,
+}
+
+
 def representation(variant: VariantConfig) -> nn.Module:
     """f of a variant: (N, 3, H, W) uint8 to (N, C, H, W) or (N, features), float32, before `Standardised`."""
     if variant.input == "npr":
         return NeighbouringPixelRelationships(variant.block, variant.anchor)
-    return {"image": Plain, "dct": LogDct, "fft": LogSpectrum, "azimuthal": Azimuthal}[variant.input]()
+    return READ[variant.input]()
 
 
 def spectral(variant: VariantConfig) -> bool:
@@ -114,20 +124,21 @@ def spectral(variant: VariantConfig) -> bool:
     return variant.input in ("dct", "fft", "azimuthal")
 
 
-def network(variant: VariantConfig, examples: Tensor) -> nn.Module:
+def network(variant: VariantConfig, examples: Tensor | None = None) -> Detector:
     """NPR's network on a variant's f; equal torch seeds give equal initial weights whatever f is.
 
     Args:
-        examples: (N, 3, crop, crop) uint8 training crops, from which spectra are standardised.
+        examples: (N, 3, crop, crop) uint8 training crops, from which spectra are standardised; needed for
+            those alone.
 
     Returns:
         Maps (N, 3, crop, crop) uint8 to logits (N,).
     """
     detector = npr()
     f = representation(variant)
-    detector.representation = Standardised(f, examples) if spectral(variant) else f
+    detector.representation = f if examples is None else Standardised(f, examples)
     resnet = cast(ResNet, detector.network)
-    resnet.conv1 = FullPrecision(resnet.conv1)  # type: ignore[assignment]
+    resnet.conv1 = FullPrecision(resnet.conv1)
     return detector
 
 

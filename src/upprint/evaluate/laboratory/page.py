@@ -50,7 +50,8 @@ Numbers are AUROC, 0.5 is chance. Brackets are 95 % intervals over source photos
 makers and networks. Several seeds are averaged; the spread over seeds is given beside the means. "With
 the makers drawn anew" treats the makers as a sample too; it is the interval to read when the question is
 about a maker that is not in the matrix. Differences are paired: the same photos, makers and seeds on both
-sides. A control that was trained on fewer makers or seeds is compared over the common ones."""
+sides. A control that was trained on fewer makers or seeds is compared over the common ones. Where a
+network hardly finds its own maker (the diagonal), nothing can be said about the others: take more steps."""
 
 COLUMNS = {
     "diagonal": "same maker",
