@@ -52,9 +52,11 @@ def to_onnx(detector: Detector) -> Any:
     require("onnx", extra="train", purpose="exporting")
     require("onnxscript", extra="train", purpose="exporting")
     graph = _Graph(detector).eval()
+    rule = detector.card.input
     # Primes: a size that a block divides would let the tracer drop what only partial blocks need.
-    example = torch.zeros(2, 67, 83, 3, dtype=torch.uint8)
-    free = dict.fromkeys((0, 1, 2), torch.export.Dim.DYNAMIC)
+    height, width = (rule.tile, rule.tile) if rule.exact else (67, 83)
+    example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
+    free = dict.fromkeys((0,) if rule.exact else (0, 1, 2), torch.export.Dim.DYNAMIC)
     outputs = ["logit", "cam"] if graph.mapped else ["logit"]
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
@@ -115,7 +117,7 @@ def _strip(proto: Any) -> None:
     names = {"images": ("N", "H", "W", None), "logit": ("N",), "cam": ("N", "h", "w")}
     for value in (*graph.input, *graph.output):
         for dim, label in zip(value.type.tensor_type.shape.dim, names[value.name], strict=True):
-            if label is not None:
+            if label is not None and not dim.dim_value:
                 dim.dim_param = label
     require("onnx.checker", extra="train", purpose="exporting").check_model(proto, full_check=True)
 
