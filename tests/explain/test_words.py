@@ -32,6 +32,18 @@ def test_a_threshold_set_on_photos_and_one_with_a_promise_read_differently() -> 
     )
 
 
+def test_rates_in_words() -> None:
+    assert [words.rate(text) for text in ("0.01", "0.001", "0.15", "0.03")] == [
+        "About 1 in 100",
+        "About 1 in 1,000",
+        "About 1 in 6.7",
+        "About 1 in 33",
+    ]
+    assert words.kept_rate(SCALE, "0.01") == "About 1 in 100"
+    sure = replace(SCALE, confidence=0.9)
+    assert words.kept_rate(sure, "0.01") == "At most 1 in 100, with 90 % confidence"
+
+
 @pytest.mark.parametrize(
     ("name", "beats", "digest", "start"),
     [

@@ -258,7 +258,8 @@ def system_section(card: SystemCard, fpr: str | None) -> str:
                 safe(f"{card.calibration.photos:,} camera-made pictures: {card.calibration.data}"),
             )
         )
-        pairs.append(("false-positive rate", safe(f"{fpr} ({words.rate(fpr).lower()})" if fpr else "none")))
+        told = "none" if fpr is None else f"{fpr} ({words.kept_rate(card.calibration, fpr).lower()})"
+        pairs.append(("false-positive rate", safe(told)))
     parts = [page.facts(pairs)]
     if card.numbers:
         heads = ("metric", "value", "data and protocol", "source")

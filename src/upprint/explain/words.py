@@ -79,13 +79,26 @@ def promise(calibration: Calibration, fpr: str) -> str:
     photos = f"{calibration.photos:,} camera-made pictures that it was set on"
     if calibration.confidence is None:
         return f"{rate(fpr)} of the {photos} reach it too."
-    most = rate(fpr).replace("About", "At most")
-    return f"{most} photos like the {photos} reach it, with {100 * calibration.confidence:g} % confidence."
+    most, _, sure = kept_rate(calibration, fpr).partition(",")
+    return f"{most} photos like the {photos} reach it,{sure}."
+
+
+def kept_rate(calibration: Calibration, fpr: str) -> str:
+    """How a false-positive rate is kept: "About 1 in 100", or "At most 1 in 100, with 95 % confidence"."""
+    if calibration.confidence is None:
+        return rate(fpr)
+    return f"At most 1 in {_one_in(fpr)}, with {100 * calibration.confidence:g} % confidence"
 
 
 def rate(fpr: str) -> str:
     """A false-positive rate in words: "About 1 in 100"."""
-    return f"About 1 in {1 / float(fpr):,.0f}"
+    return f"About 1 in {_one_in(fpr)}"
+
+
+def _one_in(fpr: str) -> str:
+    """The other end of the share: 100 of 0.01, 6.7 of 0.15, 1,000 of 0.001."""
+    count = 1 / float(fpr)
+    return f"{count:,.0f}" if count >= 20 or abs(count - round(count)) < 0.005 else f"{count:.1f}"
 
 
 def map_test(card: SystemCard, name: str) -> str:
