@@ -68,7 +68,7 @@ def test_a_small_config_has_defaults(tmp_path: Path) -> None:
         (SMALL + "seeds = []\n", "distinct"),
         (SMALL + "rows = []\n", "some rows"),
         ("crop = 16\n" + SMALL, "at least 32"),
-        ("window = 100\n" + SMALL, "two crops"),
+        ("window = 90\n" + SMALL, "two crops"),
         ("batch = 3\n" + SMALL, "in pairs"),
         ("test_share = 1.0\n" + SMALL, "below 1"),
         ("sources = 2\n" + SMALL, "at least 4"),

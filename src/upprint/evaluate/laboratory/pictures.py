@@ -69,8 +69,8 @@ class Listing:
 def listing(roots: Sequence[Path], config: LaboratoryConfig) -> Listing:
     """Read folders of twins and deal the sources that all makers share into training and test.
 
-    The split is the one of training and forge: with a `test_share` of 0.2 and the same `hold_out`, the test
-    sources are those that no maker was trained on either.
+    The split is that of training and forge: with a `test_share` of 0.2 and the same `hold_out`, the test
+    sources are those that `upprint train-maker` leaves out too.
 
     Args:
         roots: folders in the layout `twins`; each maker is a subset of one of them.
