@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 from upprint.explain import artifacts as drawing
 from upprint.explain.artifacts import Artifacts
@@ -63,6 +64,20 @@ def test_cam_sheet_and_the_overlays_form() -> None:
     bare = Artifacts("n", "real", ALL[0].pixels, ALL[0].maps, {}, {})
     with pytest.raises(ConfigError, match="no picture has one"):
         drawing.cam_sheet([bare])
+
+
+def test_magnitude_alone_against_scikit_learn() -> None:
+    rng = np.random.default_rng(3)
+    many = [
+        Artifacts(str(i), group, ALL[0].pixels, {"pixel": np.full((2, 2), round(float(v), 1))}, {}, {})
+        for group, shift in (("real", 0.0), ("gan", 0.4))
+        for i, v in enumerate(rng.normal(shift, 0.5, 40))
+    ]
+    real, gan = drawing.magnitudes(many, "real")
+    values = [float(p.maps["pixel"].mean()) for p in many]
+    assert gan.auroc == pytest.approx(roc_auc_score([0] * 40 + [1] * 40, values))
+    assert (real.auroc, real.count, gan.group) == (0.5, 40, "gan")
+    assert gan.mean == pytest.approx(np.mean(values[40:]))
 
 
 def test_histogram_is_a_picture(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ def test_command_line_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {command.artifacts, train.train} <= {known.callback for known in app.registered_commands}
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    assert "pixel, gan (1): mean residual" in done.output
+    assert "AUROC of the mean alone" in done.output
     for name in ("artifacts.png", "cam.png", "histogram.png"):
         with Image.open(tmp_path / "o" / name) as drawn:
             assert drawn.size[0] > 400

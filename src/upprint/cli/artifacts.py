@@ -21,6 +21,7 @@ def artifacts(
 ) -> None:
     """Draw artifact maps, the histogram of their averages, and the branches' class activation maps.
 
+    Prints how far the size of the residual alone tells every folder from the photos (AUROC 0.5: not at all).
     Writes artifacts.png, histogram.png, cam.png, and averages.csv with every picture's average residual and
     logit per branch.
     """
@@ -53,19 +54,23 @@ def artifacts(
                 bar.advance(task)
     out.mkdir(parents=True, exist_ok=True)
     shown = [picture for group in chosen for picture in [p for p in pictures if p.group == group][:columns]]
-    files = [
+    written = [
         save_png(drawing.map_sheet(shown, "real"), out / "artifacts.png"),
         save_png(drawing.cam_sheet(shown), out / "cam.png"),
         out / "histogram.png",
         out / "averages.csv",
     ]
-    drawing.histogram(pictures, files[2])
-    with files[3].open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
+    drawing.histogram(pictures, written[2])
+    with written[3].open("w", newline="", encoding="utf-8") as rows:
+        table = csv.writer(rows, lineterminator="\n")
         table.writerow(["group", "picture", "branch", "average", "logit"])
         for p in pictures:
             for branch, values in p.maps.items():
                 average = format(float(values.mean(dtype="float64")), ".6g")
                 table.writerow([p.group, printable(p.name), branch, average, format(p.logits[branch], ".6g")])
-    for path in files:
+    for size in drawing.magnitudes(pictures, "real"):
+        line = f"{size.branch}, {size.group} ({size.count}): mean residual {size.mean:.5f}"
+        alone = "" if size.group == "real" else f", AUROC of the mean alone {size.auroc:.3f}"
+        console.print(printable(line + alone), markup=False, highlight=False, soft_wrap=True)
+    for path in written:
         console.print(printable(str(path)), markup=False, highlight=False, soft_wrap=True)

@@ -60,6 +60,39 @@ def averages(pictures: Sequence[Artifacts], branch: str) -> dict[str, list[float
     return found
 
 
+@dataclass(frozen=True)
+class Magnitude:
+    """How far the size of the residual alone tells a group from the reference.
+
+    `auroc` is the chance that a picture of the group has a larger average than one of the reference: 0.5
+    where size says nothing, below it where generated pictures are easier to rebuild.
+    """
+
+    branch: str
+    group: str
+    count: int
+    mean: float
+    auroc: float
+
+
+def magnitudes(pictures: Sequence[Artifacts], reference: str) -> list[Magnitude]:
+    """Every branch and group, the reference itself first.
+
+    Raises:
+        ConfigError: no picture of the reference group.
+    """
+    found = []
+    for branch in limits(pictures, reference):
+        groups = averages(pictures, branch)
+        base = np.sort(groups.pop(reference))
+        found.append(Magnitude(branch, reference, len(base), float(base.mean()), 0.5))
+        for group, values in groups.items():
+            below = np.searchsorted(base, values, "left") + np.searchsorted(base, values, "right")
+            auroc = float(below.mean() / (2 * len(base)))
+            found.append(Magnitude(branch, group, len(values), float(np.mean(values)), auroc))
+    return found
+
+
 def limits(pictures: Sequence[Artifacts], reference: str) -> dict[str, float]:
     """Branch -> the end of its scale: `PERCENTILE` of all values of the reference group.
 

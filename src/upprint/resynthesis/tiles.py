@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from upprint.nets.perceptual import SmallPerceptual
+from upprint.nets.rdn import RDN
+from upprint.nets.vgg import Vgg19
 from upprint.ops.extend import extend
 from upprint.result import ConfigError
 from upprint.systems.resynthesis import SCALE, Residuals
@@ -30,10 +34,10 @@ class Window:
 
 def reach(f: Residuals, stage: int) -> int:
     """Pixels beyond which an input pixel has no influence on a branch's map."""
-    pixels = max(phi.reach for phi in f.phi) * SCALE + SCALE  # type: ignore[operator, union-attr, arg-type, type-var]
+    pixels = SCALE + SCALE * max(cast(RDN, phi).reach for phi in f.phi)
     if stage:
-        pixels += f.theta.reach[stage - 1]  # type: ignore[union-attr, index, operator]
-    return int(pixels)
+        pixels += cast(Vgg19 | SmallPerceptual, f.theta).reach[stage - 1]
+    return pixels
 
 
 def residual_map(
@@ -66,7 +70,8 @@ def residual_map(
     height, width = whole.shape[-2:]
     stride = 2 ** max(0, stage - 1)
     out: Tensor | None = None
-    alone = Residuals([f.phi[branch if len(f.phi) > 1 else 0]], f.theta, [stage])  # type: ignore[list-item]
+    phi = cast(RDN, f.phi[branch if len(f.phi) > 1 else 0])
+    alone = Residuals([phi], f.theta, [stage])
     with torch.no_grad():
         for rows in _windows(height, tile, wide):
             for columns in _windows(width, tile, wide):
