@@ -187,7 +187,7 @@ def test_only_a_radial_gain_has_the_papers_signature(classes) -> None:
         assert drops[radial]["spectrum-1d"].after < 0.6
         assert drops[radial]["fft-2d"].after < 0.85
         assert drops[radial]["dct-2d"].after > 0.95
-    assert min(drop.after for drop in drops["equalise-dct"].values()) > 0.95
+    assert min(drop.after for drop in drops["equalise-dct"].values()) > 0.9
     assert drops["peaks"]["dct-2d"].after < 0.6
     assert drops["peaks"]["spectrum-1d"].after > 0.8
 

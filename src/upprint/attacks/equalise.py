@@ -15,6 +15,7 @@ the signature of the first reading. `signature.py` tests it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from upprint.attacks import spectrum
 from upprint.attacks.spectrum import Floats, Pixels
 
-Arrays = dict[str, NDArray[np.float64]]
+Arrays = dict[str, NDArray[Any]]
 
 
 def profile(pixels: Pixels, side: int) -> Floats:
@@ -41,7 +42,7 @@ def fit_set(photos: Sequence[Pixels], generated: Sequence[Pixels], side: int) ->
 def apply_set(pixels: Pixels, arrays: Arrays, side: int, strength: float) -> Pixels:
     """Multiply by the set's radial gain, `strength` times in the logarithm."""
     gains = strength * (arrays["photos"] - arrays["generated"])
-    return spectrum.filtered(pixels, spectrum.radial_gain(gains, *pixels.shape[:2], side))
+    return spectrum.filtered(pixels, spectrum.radial_gain(gains, pixels.shape[0], pixels.shape[1], side))
 
 
 def fit_image(photos: Sequence[Pixels], _generated: Sequence[Pixels], side: int) -> Arrays:
@@ -52,7 +53,7 @@ def fit_image(photos: Sequence[Pixels], _generated: Sequence[Pixels], side: int)
 def apply_image(pixels: Pixels, arrays: Arrays, side: int, strength: float) -> Pixels:
     """Bring this picture's own profile to the photos' mean."""
     gains = strength * (arrays["photos"] - profile(pixels, side))
-    return spectrum.filtered(pixels, spectrum.radial_gain(gains, *pixels.shape[:2], side))
+    return spectrum.filtered(pixels, spectrum.radial_gain(gains, pixels.shape[0], pixels.shape[1], side))
 
 
 def coefficients(pixels: Pixels) -> Floats:
@@ -62,9 +63,17 @@ def coefficients(pixels: Pixels) -> Floats:
 
 def fit_dct(photos: Sequence[Pixels], generated: Sequence[Pixels], _side: int) -> Arrays:
     """Mean DCT of generated pictures less that of photos, (3, side, side)."""
-    excess = sum(map(coefficients, generated)) / len(generated) - sum(map(coefficients, photos)) / len(photos)
+    excess = _mean(generated) - _mean(photos)
     excess[:, 0, 0] = 0.0  # brightness is no print
     return {"excess": excess.astype(np.float32)}
+
+
+def _mean(pictures: Sequence[Pixels]) -> Floats:
+    """Mean DCT, one picture at a time: the set never lies in memory as floats."""
+    total = np.zeros((3, *pictures[0].shape[:2]))
+    for pixels in pictures:
+        total += coefficients(pixels)
+    return total / len(pictures)
 
 
 def apply_dct(pixels: Pixels, arrays: Arrays, _side: int, strength: float) -> Pixels:

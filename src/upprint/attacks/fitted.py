@@ -20,7 +20,7 @@ from upprint.attacks.spectrum import Pixels
 from upprint.perturb.geometry import crop
 from upprint.result import ConfigError, DataError, UnsupportedImage
 
-Arrays = dict[str, NDArray[np.float64]]
+Arrays = dict[str, NDArray[Any]]
 _FORMAT = 1
 FEWEST = 2
 """Pictures per class below which nothing is fitted."""

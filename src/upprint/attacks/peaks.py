@@ -8,6 +8,7 @@ lowered by its excess; all other coefficients stay as they are. What counts as a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,7 +24,7 @@ DEVIATIONS = 6.0
 SKIP = 4
 """Coefficients nearer than this to the zero frequency show the subject and are no peaks."""
 
-Arrays = dict[str, NDArray[np.float64]]
+Arrays = dict[str, NDArray[Any]]
 
 
 def fit(photos: Sequence[Pixels], generated: Sequence[Pixels], side: int) -> Arrays:
@@ -59,7 +60,7 @@ def apply(pixels: Pixels, arrays: Arrays, side: int, strength: float) -> Pixels:
 
 def mean_log_magnitude(pictures: Sequence[Pixels]) -> Floats:
     """Mean 20 ln|F| (side, side) of the grey pictures."""
-    total: Floats = sum(  # type: ignore[assignment]
+    total: Floats = sum(
         (spectrum.log_magnitude(spectrum.grey(p)) for p in pictures), start=np.zeros(pictures[0].shape[:2])
     )
     return total / len(pictures)

@@ -8,7 +8,7 @@ code lies half a pixel off it) in steps of 1 / `side` cycles per pixel: integers
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +28,16 @@ def grey(pixels: Pixels) -> Floats:
 
 def log_magnitude(plane: Floats) -> Floats:
     """20 ln|F| (H, W) of an orthonormal FFT, zero frequency first."""
-    return 20 * np.log(np.abs(np.fft.fft2(plane, norm="ortho")) + _TINY)
+    logs: Floats = 20 * np.log(np.abs(np.fft.fft2(plane, norm="ortho")) + _TINY)
+    return logs
 
 
-@cache
+@lru_cache(maxsize=4)
 def radii(height: int, width: int, side: int) -> Floats:
     """Distance (H, W) of every coefficient from the zero frequency, in steps of 1 / `side`."""
     rows, columns = (np.rint(np.fft.fftfreq(n) * n) * side / n for n in (height, width))
-    return np.hypot(rows[:, None], columns[None])
+    distance: Floats = np.hypot(rows[:, None], columns[None])
+    return distance
 
 
 def bins(side: int) -> int:
@@ -70,11 +72,11 @@ def filtered(pixels: Pixels, gain: Floats) -> Pixels:
     return to_bytes(np.moveaxis(changed, 0, -1))
 
 
-@cache
+@lru_cache(maxsize=4)
 def dct_matrix(side: int) -> Floats:
     """The orthonormal DCT-II as a matrix (side, side): rows are frequencies."""
     k, n = np.arange(side)[:, None], np.arange(side)[None]
-    matrix = np.sqrt(2 / side) * np.cos(np.pi * (2 * n + 1) * k / (2 * side))
+    matrix: Floats = np.sqrt(2 / side) * np.cos(np.pi * (2 * n + 1) * k / (2 * side))
     matrix[0] /= np.sqrt(2)
     return matrix
 

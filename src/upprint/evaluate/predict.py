@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from upprint.evaluate.predictions import Header, Row
 from upprint.result import ConfigError, ImageError, Progress, require
 
 P = TypeVar("P")
+T = TypeVar("T")
 
 CHUNK = 16
 """Pictures decoded, scored and written together."""
@@ -74,6 +76,7 @@ def predict(
     """
     journal = _journal(out, samples, protocol)
     chain = perturb.parse(perturbation)
+    perturbation = chain.text
     header = _header(samples, model, protocol, data, perturbation, command)
     done = _start(out, journal, header, list(samples), resume=resume)
     if done is None:
@@ -86,12 +89,12 @@ def predict(
         except ImageError as error:
             return error
         if perturbation:
-            pixels = chain(pixels, _seed(perturbation, sample.source))
+            pixels = chain(pixels, draw_seed(perturbation, sample.source))
         return views(pixels, protocol, model.card.input)
 
     with journal.open("ab") as file:
-        for chunk, prepared in _ahead(samples[done:], prepare, workers):
-            logits = _score([p for p in prepared if not isinstance(p, ImageError)], model)
+        for chunk, prepared in ahead(samples[done:], prepare, workers):
+            logits = pooled_logits([p for p in prepared if not isinstance(p, ImageError)], model)
             for sample, item in zip(chunk, prepared, strict=True):
                 if isinstance(item, ImageError):
                     row = Row.of(sample, error=item.reason)
@@ -124,10 +127,6 @@ def _journal(out: Path, samples: Sequence[Sample], protocol: Protocol) -> Path:
 def _header(
     samples: Sequence[Sample], model: Model, protocol: Protocol, data: str, perturbation: str, command: str
 ) -> Header:
-    digest = hashlib.sha256()
-    for s in samples:
-        fields = (s.path, str(s.label), s.subset, s.source)
-        digest.update("\0".join(fields).encode("utf-8", "surrogateescape") + b"\n")
     scale = model.card.calibration
     return Header(
         system=model.card.name,
@@ -135,7 +134,7 @@ def _header(
         weights_sha256=model.sha256,
         protocol=protocol.name,
         samples=len(samples),
-        samples_sha256=digest.hexdigest(),
+        samples_sha256=samples_digest(samples),
         data=data,
         perturbation=perturbation,
         options=model.card.options,
@@ -176,23 +175,43 @@ def _outcome(out: Path) -> Outcome:
     return Outcome(out, len(rows), sum(row.error is not None for row in rows))
 
 
-def _ahead(
-    samples: Sequence[Sample], prepare: Callable[[Sample], P], workers: int
-) -> Iterator[tuple[Sequence[Sample], list[P]]]:
-    """Chunks with their prepared pictures; the next chunk is decoded while one is scored."""
-    chunks = [samples[start : start + CHUNK] for start in range(0, len(samples), CHUNK)]
+def samples_digest(samples: Sequence[Sample]) -> str:
+    """SHA-256 over (path, label, sub-set, source) of every sample, in order."""
+    digest = hashlib.sha256()
+    for s in samples:
+        fields = (s.path, str(s.label), s.subset, s.source)
+        digest.update("\0".join(fields).encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def ahead(
+    items: Sequence[T], prepare: Callable[[T], P], workers: int, *, chunk: int = CHUNK
+) -> Iterator[tuple[Sequence[T], list[P]]]:
+    """Chunks with what `prepare` made of their items, in order, on `workers` threads that work ahead.
+
+    While a chunk is used the next ones are prepared: one, or more where chunks are smaller than the workers
+    are many.
+    """
+    chunks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
+    most = max(1, -(-2 * workers // chunk))
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        waiting: list[tuple[Sequence[Sample], list[Future[P]]]] = []
-        for chunk in chunks:
-            waiting.append((chunk, [pool.submit(prepare, sample) for sample in chunk]))
-            if len(waiting) > 1:
-                first, futures = waiting.pop(0)
+        waiting: deque[tuple[Sequence[T], list[Future[P]]]] = deque()
+        try:
+            for some in chunks:
+                waiting.append((some, [pool.submit(prepare, item) for item in some]))
+                if len(waiting) > most:
+                    first, futures = waiting.popleft()
+                    yield first, [future.result() for future in futures]
+            while waiting:
+                first, futures = waiting.popleft()
                 yield first, [future.result() for future in futures]
-        for first, futures in waiting:
-            yield first, [future.result() for future in futures]
+        finally:
+            for _, futures in waiting:
+                for future in futures:
+                    future.cancel()
 
 
-def _score(pictures: Sequence[Pixels], model: Model) -> Iterator[float]:
+def pooled_logits(pictures: Sequence[Pixels], model: Model) -> Iterator[float]:
     """Pooled logits of the pictures' views, in order; views of equal shape share batches."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for index, views_of in enumerate(pictures):
@@ -211,6 +230,7 @@ def _run(batch: Pixels, model: Model, pixels: int) -> NDArray[np.float32]:
     return np.concatenate([model.score(batch[i : i + size]) for i in range(0, len(batch), size)])
 
 
-def _seed(text: str, source: str) -> int:
+def draw_seed(text: str, source: str) -> int:
+    """Seed of a perturbation's draws on one picture: of its text and its source, so that twins draw alike."""
     digest = hashlib.sha256(f"{text}\0{source}".encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big")

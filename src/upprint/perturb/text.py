@@ -51,7 +51,7 @@ class Step:
         if chance >= self.probability:
             return pixels
         kind = KINDS[self.name]
-        values = [argument.at(u) for argument, u in zip(self.arguments, drawn, strict=True)]
+        values: list[Any] = [argument.at(u) for argument, u in zip(self.arguments, drawn, strict=True)]
         if kind.function is None:
             steps = self.inner if kind.group else _named(kind.texts[tuple(values)])
             return _run(steps, pixels, child)
