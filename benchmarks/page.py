@@ -1,6 +1,6 @@
 """How long the page takes from a dropped 12-megapixel JPEG to its verdict, in headless Chromium.
 
-    python benchmarks/page.py [--model path/to/npr.onnx] [--rounds 5] [--out results/page.json]
+    python benchmarks/page.py [--model path/to/x.onnx] [--rounds 5] [--out results/page.json]
 
 The picture is made here: waves and grain, 4032 x 3024, quality 92, 4:2:0. Time runs in the page, from the
 drop event to the verdict standing there and painted. Rounds alternate between the page and `upprint.load`
@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from upprint.runtime import store
 from upprint.runtime.session import Scorer, load
-from upprint.runtime.store import find
 
 ROOT = Path(__file__).parents[1]
 HEIGHT, WIDTH, QUALITY = 3024, 4032, 92
@@ -45,8 +45,7 @@ DROP = """
         if (!verdict) return;
         watch.disconnect();
         requestAnimationFrame(() => setTimeout(() => {
-            const facts = name => document.querySelector(`[data-fact=${name}]`).textContent;
-            done([(performance.now() - started) / 1000, Number(verdict.dataset.logit), facts('pixels')]);
+            done([(performance.now() - started) / 1000, Number(verdict.dataset.logit)]);
         }));
     });
     watch.observe(document.querySelector('#result'), {childList: true, subtree: true});
@@ -59,22 +58,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="npr", help="a shipped system, or an .onnx file with its card")
+    parser.add_argument(
+        "--model", default=store.DEFAULT_SYSTEM, help="a shipped system, or an .onnx file with its card"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "page.json")
     arguments = parser.parse_args()
 
     data, site = photo(), _site()
-    graph = find(arguments.model)[0]
+    graph = store.find(arguments.model)[0]
     arms: dict[str, Any] = {}
     load_before = round(os.getloadavg()[0], 2)
     for name, headers in (("threads", None), ("one_thread", {})):
-        with site.served(graph.parent, headers) as address:
+        with site.served(graph.parent, headers, settings={"system": graph.stem}) as address:
             browser = site.chromium()
             try:
-                arms[name] = measure(
-                    browser, f"{address}?system={graph.stem}", data, site, graph, arguments.rounds
-                )
+                arms[name] = measure(browser, address, data, site, graph, arguments.rounds)
                 arms[name]["browser"] = browser.capabilities["browserVersion"]
             finally:
                 browser.quit()
@@ -116,7 +115,7 @@ def measure(
     python_seconds: list[float] = []
     logits: set[float] = set()
     for number in range(rounds + 1):
-        seconds, logit, _ = browser.execute_async_script(DROP, text)
+        seconds, logit = browser.execute_async_script(DROP, text)
         site.wait(browser, ".stability[data-done]")  # or its work would fall into the next round
         threads = _threads(browser)
         scorer = scorer or load(graph, threads=threads)

@@ -9,8 +9,12 @@ import { defineConfig } from "vitest/config";
 const root = fileURLToPath(new URL(".", import.meta.url));
 const packaged = join(root, "../src/upprint/serve/static");
 const weights = join(root, "../src/upprint/weights");
-const runtime = join(root, "node_modules/onnxruntime-web/dist");
-const { version } = JSON.parse(readFileSync(join(runtime, "../package.json"), "utf8")) as { version: string };
+const store = join(root, "../src/upprint/runtime/store.py");
+const runtime = join(root, "node_modules/onnxruntime-web");
+const credentials = join(root, "node_modules/@contentauth/c2pa-wasm");
+
+const versionOf = (folder: string): string =>
+  (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }).version;
 
 /** What the bundle is made from; `tests/web/test_bundle.py` computes the same. */
 const SOURCES = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "src"];
@@ -28,23 +32,48 @@ function sourceHash(): string {
   return sha256(files.sort().map((path) => `${path} ${sha256(readFileSync(join(root, path)))}\n`).join(""));
 }
 
-/** ONNX Runtime's one variant that is used, packed, since its 14 MB travel in the Python package. */
-function shipRuntime(): Plugin {
+/** WebAssembly that is fetched packed, since it travels in the Python package: 44 MB otherwise. */
+function shipLibraries(): Plugin {
+  const packed = (path: string): Buffer => {
+    const data = gzipSync(readFileSync(path), { level: 9 });
+    data[9] = 255; // the operating system, which does not matter
+    return data;
+  };
+  const [ort, c2pa] = [`ort/${versionOf(runtime)}`, `c2pa/${versionOf(credentials)}`];
   return {
-    name: "ship-runtime",
+    name: "ship-libraries",
     generateBundle() {
-      const wasm = gzipSync(readFileSync(join(runtime, "ort-wasm-simd-threaded.wasm")), { level: 9 });
-      wasm[9] = 255; // the operating system, which does not matter
-      this.emitFile({ type: "asset", fileName: `ort/${version}/ort-wasm.gz`, source: wasm });
-      const glue = readFileSync(join(runtime, "ort-wasm-simd-threaded.mjs"));
-      this.emitFile({ type: "asset", fileName: `ort/${version}/ort-wasm.mjs`, source: glue });
-      const licences = readFileSync(join(root, "THIRD_PARTY.md"));
-      this.emitFile({ type: "asset", fileName: "THIRD_PARTY.md", source: licences });
+      const emit = (fileName: string, source: Buffer): void => void this.emitFile({ type: "asset", fileName, source });
+      for (const [name, variant] of [["wasm", ""], ["webgpu", ".jspi"]]) {
+        const stem = join(runtime, `dist/ort-wasm-simd-threaded${variant}`);
+        emit(`${ort}/ort-${name}.gz`, packed(`${stem}.wasm`));
+        emit(`${ort}/ort-${name}.mjs`, readFileSync(`${stem}.mjs`));
+      }
+      emit(`${c2pa}/c2pa.gz`, packed(join(credentials, "pkg/c2pa_bg.wasm")));
+      emit("THIRD_PARTY.md", readFileSync(join(root, "THIRD_PARTY.md")));
     },
   };
 }
 
-/** Say what the bundle was built from, and put the model beside a bundle that is served on its own. */
+/** The library's own way to its binary, which is not taken, would put it into the bundle once more. */
+function withoutBinary(): Plugin {
+  return {
+    name: "without-binary",
+    transform(code, id) {
+      if (!id.includes("@contentauth/c2pa-wasm")) return null;
+      return { code: code.replace(/new URL\('c2pa_bg\.wasm', import\.meta\.url\)/, "undefined"), map: null };
+    },
+  };
+}
+
+/** What `upprint serve` says in settings.json when it is started without options. */
+function defaultSettings(): string {
+  const found = /^DEFAULT_SYSTEM = "([\w-]+)"$/m.exec(readFileSync(store, "utf8"));
+  if (!found) throw new Error(`${store}: no line DEFAULT_SYSTEM = "..."`);
+  return `${JSON.stringify({ system: found[1], fpr: null, tiles: null })}\n`;
+}
+
+/** Say what the bundle was built from; put models and settings beside a bundle that is served on its own. */
 function finish(outDir: string, standalone: boolean): Plugin {
   return {
     name: "finish",
@@ -53,6 +82,7 @@ function finish(outDir: string, standalone: boolean): Plugin {
       const files = Object.fromEntries(paths.map((path) => [slashes(relative(outDir, path)), sha256(readFileSync(path))]));
       writeFileSync(join(outDir, "BUILD.json"), `${JSON.stringify({ source: sourceHash(), files }, null, 1)}\n`);
       if (!standalone || !existsSync(weights)) return;
+      writeFileSync(join(outDir, "settings.json"), defaultSettings());
       mkdirSync(join(outDir, "models"), { recursive: true });
       for (const name of readdirSync(weights).filter((file) => /\.(onnx|json)$/.test(file))) {
         copyFileSync(join(weights, name), join(outDir, "models", name));
@@ -66,7 +96,7 @@ export default defineConfig(({ mode }) => {
   const outDir = standalone ? join(root, "dist") : packaged;
   return {
     base: "./",
-    define: { ORT_VERSION: JSON.stringify(version) },
+    define: { ORT_VERSION: JSON.stringify(versionOf(runtime)), C2PA_VERSION: JSON.stringify(versionOf(credentials)) },
     publicDir: false,
     resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "production"] },
     build: {
@@ -76,8 +106,8 @@ export default defineConfig(({ mode }) => {
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
     },
-    worker: { format: "es" },
-    plugins: [shipRuntime(), finish(outDir, standalone)],
+    worker: { format: "es", plugins: () => [withoutBinary()] },
+    plugins: [shipLibraries(), finish(outDir, standalone)],
     test: { include: ["test/**/*.test.ts"], environment: "node" },
   };
 });

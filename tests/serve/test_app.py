@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from fastapi import FastAPI, Request
 import upprint
 from upprint.card import SystemCard
 from upprint.result import ScanResult
+from upprint.runtime.settings import Settings
 from upprint.serve.app import create_app
 from upprint.serve.envelope import HEADERS
 from upprint.serve.limits import Limits
@@ -415,6 +417,30 @@ def test_model_files_are_served_by_name_only(fake, system: Path) -> None:
         assert fake.client.get(f"/models/{name}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("asked", "settings"),
+    [
+        ({}, {"fpr": "0.01", "tiles": 9}),
+        ({"fpr": 0.001, "tiles": "all"}, {"fpr": "0.001", "tiles": "all"}),
+        ({"tiles": 2}, {"fpr": "0.01", "tiles": 2}),
+    ],
+)
+def test_the_page_is_told_what_the_service_was_started_with(runner, helpers, system, asked, settings) -> None:
+    app = create_app(Settings.resolve(system, **asked), pool=helpers.FakePool())
+    response = helpers.Client(runner, app).get("/settings.json")
+    assert response.json() == {"system": "tiny"} | settings
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_the_page_gets_the_calibration_in_force(runner, helpers, settings) -> None:
+    own = replace(settings.card.calibration, bias=7.5, data="my photos")
+    changed = replace(settings, card=replace(settings.card, calibration=own))
+    app = create_app(changed, pool=helpers.FakePool())
+    card = SystemCard.from_json(helpers.Client(runner, app).get("/models/tiny.json").text)
+    assert card == changed.card
+
+
 def test_without_a_page_that_is_said_and_the_api_works(fake, tmp_path: Path) -> None:
     client = fake.make(site=Pages(tmp_path / "none"))
     response = client.get("/")
@@ -433,9 +459,7 @@ def test_the_page_is_served_with_its_types_and_nothing_beside_it(fake, tmp_path:
     for name in ("a.js", "a.mjs", "a.wasm", "a.wasm.gz"):
         (site / "assets" / name).write_text("x")
     client = fake.make(site=Pages(site))
-    moved = client.get("/")
-    assert (moved.status_code, moved.headers["location"]) == (307, "?system=tiny")  # not the page's default
-    page = client.get("/?system=tiny")
+    page = client.get("/")
     assert (page.status_code, page.text) == (200, "<!doctype html>page")
     assert "'unsafe-inline'" not in page.headers["content-security-policy"]
     assert "script-src 'self' 'wasm-unsafe-eval'" in page.headers["content-security-policy"]

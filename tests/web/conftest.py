@@ -32,9 +32,9 @@ site = load_module(HERE / "page_site.py")
 
 @pytest.fixture(scope="session")
 def helpers() -> SimpleNamespace:
-    """The helper modules: site, golden, hostile_files."""
-    hostile = load_module(HERE.parent / "hostile_files.py")
-    return SimpleNamespace(site=site, golden=load_module(HERE / "golden.py"), hostile_files=hostile)
+    """The helper modules: site, golden, hostile_files, tiny_system."""
+    above = {name: load_module(HERE.parent / f"{name}.py") for name in ("hostile_files", "tiny_system")}
+    return SimpleNamespace(site=site, golden=load_module(HERE / "golden.py"), **above)
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -43,9 +44,15 @@ class _Handler(SimpleHTTPRequestHandler):
     }
 
     def __init__(
-        self, *arguments: Any, models: Path, headers: dict[str, str], log: list[tuple[str, str]], **rest: Any
+        self,
+        *arguments: Any,
+        models: Path,
+        settings: bytes,
+        headers: dict[str, str],
+        log: list[tuple[str, str]],
+        **rest: Any,
     ) -> None:
-        self.models, self.extra, self.log = models, headers, log
+        self.models, self.settings, self.extra, self.log = models, settings, headers, log
         super().__init__(*arguments, directory=str(STATIC), **rest)
 
     def parse_request(self) -> bool:
@@ -60,6 +67,16 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(403)
             return False
         return True
+
+    def do_GET(self) -> None:
+        if self.path.partition("?")[0] != "/settings.json":
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.settings)))
+        self.end_headers()
+        self.wfile.write(self.settings)
 
     def translate_path(self, path: str) -> str:
         if path.startswith("/models/"):
@@ -77,11 +94,23 @@ class _Handler(SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(
-    models: Path, headers: dict[str, str] | None = None, log: list[tuple[str, str]] | None = None
+    models: Path,
+    headers: dict[str, str] | None = None,
+    log: list[tuple[str, str]] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """The page's address; `models` holds npr.onnx and npr.json; `log` takes method and target of requests."""
+    """The page's address.
+
+    `models` holds graph and card of the system that `settings` name, by default the only one there; `log`
+    takes method and target of requests.
+    """
     extra, noted = ISOLATED if headers is None else headers, [] if log is None else log
-    handler = partial(_Handler, models=models, headers=extra, log=noted)
+    if settings is None:
+        (only,) = models.glob("*.onnx")
+        settings = {"system": only.stem}
+    handler = partial(
+        _Handler, models=models, settings=json.dumps(settings).encode(), headers=extra, log=noted
+    )
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -141,14 +170,17 @@ def open_page(browser: Any, address: str) -> Any:
 
 def choose(browser: Any, *paths: Path) -> None:
     """Choose files as with the button, after forgetting the last result."""
-    browser.execute_script("document.querySelector('#result').replaceChildren()")
+    browser.execute_script(
+        "const r = document.querySelector('#result'); r.replaceChildren(); delete r.dataset.complete"
+    )
     browser.find_element("id", "file").send_keys("\n".join(map(str, paths)))
 
 
 def look_at(browser: Any, path: Path) -> dict[str, str]:
-    """Choose one picture and wait for its verdict; its facts by name, or its error's name under "error"."""
+    """Choose one picture and wait for all but its stability; its facts by name, or its error's name under
+    "error"."""
     choose(browser, path)
-    wait(browser, "#result .verdict")
+    wait(browser, "#result[data-complete], #result .verdict.failed")
     return dict(
         browser.execute_script(
             """

@@ -9,15 +9,21 @@ import { resizeBy } from "./core/resample";
 import { sha256 } from "./core/sha256";
 import { cut, type Origin, type Pixels, pool, repeatTo, tileOrigins } from "./core/tiles";
 import { decode } from "./decode/index";
-import { Graph } from "./engine";
+import type { Card } from "./core/card";
+import { readCredentials } from "./file/c2pa";
 import { whatFileSays } from "./file/says";
+import { Graph } from "./graph";
 import { paintNpr, paintPicture, paintWhere } from "./paint";
-import type { Engine, NprMap, Opened, Row, TileScore, Treated, Treatment, WhereMap } from "./protocol";
+import type {
+  NprMap, Opened, Painting, Refusal, Row, Said, TileScore, Treated, Treatment, Wanted, WhereMap,
+} from "./protocol";
 
 type Check = (done: number, total: number) => Promise<void>;
 
-/** The picture that is open: its pixels, and the tiles scored so far. */
+/** The picture that is open: its file, its pixels, and the tiles scored so far. */
 interface Open {
+  data: Uint8Array<ArrayBuffer>;
+  format: string;
   pixels: Pixels;
   maps: Map<string, TileMap>;
   budget: Origin[];
@@ -37,10 +43,19 @@ export class Desk {
     return this.graph;
   }
 
-  async start(system: string, wanted: number): Promise<Engine> {
-    this.graph ??= Graph.open(system, wanted);
-    const { card, threads } = await this.engine();
-    return { card, threads, provider: "wasm" };
+  async start(system: string | null, threads: number, wanted: Wanted): Promise<Card> {
+    this.graph ??= Graph.open(system, threads, wanted);
+    return (await this.engine()).card;
+  }
+
+  async prepare(): Promise<boolean> {
+    return (await this.engine()).prepare();
+  }
+
+  async compare(check: Check): Promise<Refusal | null> {
+    const graph = await this.engine();
+    await graph.compare(() => check(0, 1));
+    return graph.refusal;
   }
 
   /** Score one file; an unreadable one gives a row with its error. */
@@ -53,23 +68,26 @@ export class Desk {
   async open(file: File, check: Check): Promise<Opened> {
     this.open_ = null;
     const started = performance.now();
-    const { row, open, data } = await this.score(file, check);
+    const { row, open } = await this.score(file, check);
     const seconds = (performance.now() - started) / 1000;
-    const nothing = { rgba: new Uint8ClampedArray(0), width: 0, height: 0 };
-    const { card } = await this.engine();
-    const tile = card.input.tile;
-    if (!open || !data) return { row, picture: nothing, tiles: [], tile, pixels: "", seconds, says: [] };
-    this.open_ = open;
-    const bytes = open.pixels.data as Uint8Array<ArrayBuffer>;
-    return {
-      row,
-      picture: paintPicture(open.pixels),
-      tiles: scores([...open.maps.values()]),
-      tile,
-      pixels: await sha256(bytes),
-      seconds,
-      says: await whatFileSays(data, row.format ?? ""),
-    };
+    const { card, inference } = await this.engine();
+    this.open_ = open ?? null;
+    const tiles = open ? scores([...open.maps.values()]) : [];
+    return { row, tiles, tile: card.input.tile, seconds, inference };
+  }
+
+  async picture(): Promise<{ painting: Painting }> {
+    return { painting: paintPicture(this.opened().pixels) };
+  }
+
+  async pixelHash(): Promise<string> {
+    return sha256(this.opened().pixels.data as Uint8Array<ArrayBuffer>);
+  }
+
+  async says(): Promise<Said> {
+    const { data, format } = this.opened();
+    const { statements, manifest } = await whatFileSays(data, format);
+    return { statements, credentials: manifest ? await readCredentials(data, format) : null };
   }
 
   /** Where the score comes from: in the tiles that were scored, or in all that cover the picture. */
@@ -86,7 +104,7 @@ export class Desk {
       height: map.rows * map.unit,
       limit,
       unit: card.input.tile / shown[0].side,
-      complete: map.complete,
+      complete: map.complete || shown.length === all.length, // but for a few pixels at the border
       summary: summary(map),
       tiles: scores(shown),
       logit: pool(shown.map((one) => one.logit), card.input),
@@ -94,12 +112,12 @@ export class Desk {
     };
   }
 
-  /** The relations that the network sees, of one colour channel. */
+  /** The relations between neighbouring pixels of one colour channel, whatever the system. */
   async npr(channel: number): Promise<NprMap> {
-    const { card } = await this.engine();
-    const block = Number(card.options["block"] ?? 2);
-    const anchor = (card.options["anchor"] ?? 1) as Anchor;
-    return paintNpr(this.opened().pixels, channel, block, anchor);
+    const { options } = (await this.engine()).card;
+    const own = typeof options["block"] === "number" && "anchor" in options;
+    const [block, anchor] = own ? [Number(options["block"]), options["anchor"] as Anchor] : [2, 1];
+    return { ...paintNpr(this.opened().pixels, channel, block, anchor), own };
   }
 
   /** Score the open picture once more after a common treatment. */
@@ -116,7 +134,7 @@ export class Desk {
     return this.open_;
   }
 
-  private async score(file: File, check: Check): Promise<{ row: Row; open?: Open; data?: Uint8Array }> {
+  private async score(file: File, check: Check): Promise<{ row: Row; open?: Open }> {
     const { card } = await this.engine();
     const row: Row = {
       path: file.name, system: card.name, logit: null, probability: null, verdict: null, tiles: null,
@@ -134,7 +152,7 @@ export class Desk {
         logit, ...judged(logit, card.calibration), tiles: found.length, width: pixels.width, height: pixels.height,
         format, sha256: await sha256(data), notes: notes.join("; ") || null,
       });
-      return { row, open: { pixels, maps, budget }, data };
+      return { row, open: { data, format, pixels, maps, budget } };
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
       return { row: { ...row, error: error.message } };
@@ -149,11 +167,13 @@ export class Desk {
     const { tile, grid } = graph.card.input;
     const padded = repeatTo(pixels, tile, grid);
     const found: TileMap[] = [];
+    let doubted = true; // of every picture one tile is scored by both engines, where there are two
     for (const [index, origin] of origins.entries()) {
       const key = origin.join();
       if (!known.has(key)) {
         await check(index, origins.length);
-        known.set(key, { origin, ...(await graph.run(cut(padded, origin, tile))) });
+        known.set(key, { origin, ...(await graph.run(cut(padded, origin, tile), doubted)) });
+        doubted = false;
       }
       found.push(known.get(key)!);
     }
@@ -161,7 +181,7 @@ export class Desk {
   }
 }
 
-function judged(logit: number, scale: Engine["card"]["calibration"]): Pick<Row, "probability" | "verdict"> {
+function judged(logit: number, scale: Card["calibration"]): Pick<Row, "probability" | "verdict"> {
   return { probability: scale && probability(logit, scale), verdict: scale && verdict(logit, scale) };
 }
 

@@ -1,7 +1,8 @@
 /** The page: takes pictures in, has them looked at, shows what was found. */
 
 import { Client, type Job } from "./client";
-import type { Engine, Opened, Row } from "./protocol";
+import type { Card } from "./core/card";
+import type { Opened, Row, Wanted } from "./protocol";
 import { S } from "./strings";
 import { byId, h } from "./ui/dom";
 import { expertsPanel } from "./ui/experts";
@@ -11,19 +12,26 @@ import { Stability } from "./ui/stability";
 import { type Entry, Table } from "./ui/table";
 import { themeSwitch } from "./ui/theme";
 import { errorPanel, verdictPanel } from "./ui/verdict";
-import { Viewer } from "./ui/viewer";
+import { placeholder, Viewer } from "./ui/viewer";
 
-/** `?system=NAME`, one of those under models/, and `?threads=N`, for those who measure. */
-function settings(): [system: string, threads: number] {
+/**
+ * `?system=NAME`, one of those under models/; for those who measure `?threads=N` and `?engine=wasm|webgpu`. What is
+ * not said here, the server's settings.json says.
+ */
+function asked(): [system: string | null, threads: number, engine: Wanted] {
   const query = new URLSearchParams(location.search);
-  const system = query.get("system") ?? "";
   const threads = Number(query.get("threads"));
-  return [/^[\w-]+$/.test(system) ? system : "npr", Number.isInteger(threads) && threads > 0 ? threads : 0];
+  const engine = query.get("engine");
+  return [
+    query.get("system"),
+    Number.isInteger(threads) && threads > 0 ? threads : 0,
+    engine === "wasm" || engine === "webgpu" ? engine : "auto",
+  ];
 }
 
 class Page {
   private readonly client = new Client();
-  private readonly engine: Promise<Engine>;
+  private readonly card: Promise<Card>;
   private readonly status = byId("status");
   private readonly result = byId("result");
   private readonly tablePlace = byId("table");
@@ -33,6 +41,8 @@ class Page {
   private queue: Job<Row> | null = null;
   /** Grows with every new set of files, so that answers to old questions are dropped. */
   private turn = 0;
+  /** The same for what is shown. */
+  private showing = 0;
 
   constructor() {
     byId("skip").textContent = S.skip;
@@ -43,22 +53,30 @@ class Page {
     );
     byId("intro").append(intro((files, pasted) => void this.take(files, pasted)));
     this.say(S.preparing);
-    this.engine = this.client.call("start", settings()).result;
-    this.engine.then(
-      (engine) => this.ready(engine),
-      (error: unknown) => this.broken(error),
-    );
+    this.card = this.client.call("start", asked()).result;
+    this.card
+      .then((card) => {
+        this.ready(card);
+        return this.accelerate();
+      })
+      .catch((error: unknown) => this.broken(error));
   }
 
-  private ready(engine: Engine): void {
+  /** See whether WebGPU can take over; pictures are looked at meanwhile. */
+  private async accelerate(): Promise<void> {
+    if (await this.client.call("prepare", []).result) await this.client.call("compare", []).result;
+    document.body.dataset.settled = "";
+  }
+
+  private ready(card: Card): void {
     document.body.dataset.ready = "";
     byId("foot").append(
       h(
         "details",
         {},
         h("summary", {}, S.limits),
-        h("ul", {}, ...engine.card.limits.map((limit) => h("li", {}, limit))),
-        h("p", { class: "small" }, `${engine.card.title}: ${engine.card.idea}. ${engine.card.paper}.`),
+        h("ul", {}, ...card.limits.map((limit) => h("li", {}, limit))),
+        h("p", { class: "small" }, `${card.title}: ${card.idea}. ${card.paper}.`),
       ),
       h(
         "details",
@@ -145,35 +163,55 @@ class Page {
     document.body.classList.add("working");
     const dropped = performance.now();
     this.say(S.waiting(file.name));
-    const engine = await this.engine;
+    const mine = ++this.showing;
+    const card = await this.card;
     this.say(S.reading(file.name));
     this.opening = this.client.call("open", [file], (done, total) => this.say(S.looking(done, total)));
     const opened = await this.opening.result;
+    if (mine !== this.showing) return;
     this.say("");
     if (opened.row.error !== null) {
       this.result.replaceChildren(errorPanel(opened.row));
       this.focus();
       return;
     }
-    const viewer = new Viewer(this.client, opened, async () => undefined);
-    const stability = new Stability(this.client, opened);
-    this.viewer = viewer;
-    this.stability = stability;
-    const verdict = verdictPanel(opened.row, engine.card.calibration);
+    const verdict = verdictPanel(opened.row, card.calibration);
     if (pasted) verdict.append(h("p", { class: "small pasted" }, S.pasted));
-    this.result.replaceChildren(
-      h(
-        "div",
-        { class: "sheet-grid" },
-        h("div", { class: "column right" }, verdict, stability.element),
-        h("div", { class: "column left" }, viewer.element, saysPanel(opened.says)),
-        expertsPanel(opened, engine),
-      ),
-    );
+    const stability = new Stability(this.client, opened);
+    this.stability = stability;
+    const left = h("div", { class: "column left" }, placeholder(opened), saysPanel(null));
+    const grid = h("div", { class: "sheet-grid" }, h("div", { class: "column right" }, verdict, stability.element), left);
+    this.result.replaceChildren(grid);
     this.result.dataset.ms = String(performance.now() - dropped);
     this.focus();
+    try {
+      await this.complete(opened, card, left, grid, mine);
+      if (mine !== this.showing) return;
+      this.result.dataset.complete = "";
+      await stability.start();
+    } catch (error) {
+      if (mine === this.showing) throw error; // else the worker has another picture open, and says so
+    }
+  }
+
+  /** What stands round the verdict, piece by piece; a newer picture ends it. */
+  private async complete(opened: Opened, card: Card, left: HTMLElement, grid: HTMLElement, mine: number): Promise<void> {
+    const calls = this.client;
+    const picture = calls.call("picture", []).result;
+    const says = calls.call("says", []).result;
+    const hash = calls.call("pixelHash", []).result;
+    for (const answer of [picture, says, hash]) answer.catch(() => undefined); // awaited below, in turn
+    grid.append(expertsPanel(opened, card, hash));
+    const { painting } = await picture;
+    if (mine !== this.showing) return;
+    const viewer = new Viewer(calls, opened, painting);
+    this.viewer = viewer;
+    left.firstElementChild?.replaceWith(viewer.element);
     await viewer.start();
-    await stability.start();
+    const said = await says;
+    if (mine !== this.showing) return;
+    left.lastElementChild?.replaceWith(saysPanel(said));
+    await hash;
   }
 
   private focus(): void {
@@ -181,12 +219,14 @@ class Page {
   }
 
   private close(): void {
+    this.showing++;
     this.opening?.cancel();
     this.viewer?.close();
     this.stability?.close();
     this.viewer = this.stability = null;
     this.result.replaceChildren();
     delete this.result.dataset.ms;
+    delete this.result.dataset.complete;
   }
 }
 

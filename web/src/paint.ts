@@ -76,7 +76,7 @@ export function paintWhere(map: CamMap): { painting: Painting; limit: number } {
   return { painting, limit };
 }
 
-export function paintNpr(pixels: Pixels, channel: number, block: number, anchor: Anchor): NprMap {
+export function paintNpr(pixels: Pixels, channel: number, block: number, anchor: Anchor): Omit<NprMap, "own"> {
   const values = npr(pixels, channel, block, anchor);
   const limit = niceLimit(scaleLimit(values, 95, 1));
   const factor = Math.max(1, Math.ceil(Math.max(pixels.width, pixels.height) / LONGEST));

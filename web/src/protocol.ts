@@ -4,7 +4,11 @@ import type { Verdict } from "./core/calibration";
 import type { Summary } from "./core/cam";
 import type { Card } from "./core/card";
 import type { Anchor } from "./core/npr";
+import type { Refusal, Trial, Wanted } from "./engine/choice";
+import type { Credentials } from "./file/c2pa";
 import type { Statement } from "./file/says";
+
+export type { Refusal, Trial, Wanted };
 
 /** One row of a scan; the columns of `upprint.result.ScanResult`, in their order. */
 export interface Row {
@@ -28,10 +32,19 @@ export const COLUMNS: readonly (keyof Row)[] = [
   "provenance", "notes", "error",
 ];
 
-export interface Engine {
-  card: Card;
+/** What runs the network, and what became of WebGPU. */
+export interface Inference {
+  provider: "wasm" | "webgpu";
+  /** Of WebAssembly. */
   threads: number;
-  provider: string;
+  refusal: Refusal | null;
+  trial: Trial | null;
+}
+
+/** What a file says about itself; `credentials` null where it holds no C2PA manifest. */
+export interface Said {
+  statements: Statement[];
+  credentials: Credentials | null;
 }
 
 export interface TileScore {
@@ -47,15 +60,13 @@ export interface Painting {
   height: number;
 }
 
-/** Everything about the picture that is open, apart from its row. */
+/** What the verdict on the picture that is open needs. */
 export interface Opened {
   row: Row;
-  picture: Painting;
   tiles: TileScore[];
   tile: number;
-  pixels: string;
   seconds: number;
-  says: Statement[];
+  inference: Inference;
 }
 
 export interface WhereMap {
@@ -79,6 +90,8 @@ export interface NprMap {
   factor: number;
   block: number;
   anchor: Anchor;
+  /** Whether the system's card states block and anchor, as those do that look at nothing else. */
+  own: boolean;
 }
 
 export type Treatment = "jpeg(85)" | "jpeg(70)" | "resize(0.75)";
@@ -92,10 +105,18 @@ export interface Treated {
 }
 
 export interface Calls {
-  /** `threads` 0 leaves their number to the engine. */
-  start: { args: [system: string, threads: number]; result: Engine };
+  /** `system` null takes the one that is served; `threads` 0 leaves their number to the engine. */
+  start: { args: [system: string | null, threads: number, engine: Wanted]; result: Card };
+  /** Start WebGPU, where it may be of use; not in turn, but beside the other calls. True: `compare` follows. */
+  prepare: { args: []; result: boolean };
+  /** Test it, and use it or not: null, or why not. */
+  compare: { args: []; result: Refusal | null };
   scan: { args: [file: File]; result: Row };
   open: { args: [file: File]; result: Opened };
+  /** Of the picture that is open: itself, SHA-256 of its pixels, and so on. */
+  picture: { args: []; result: { painting: Painting } };
+  pixelHash: { args: []; result: string };
+  says: { args: []; result: Said };
   where: { args: [whole: boolean]; result: WhereMap };
   npr: { args: [channel: number]; result: NprMap };
   treat: { args: [treatment: Treatment]; result: Treated };

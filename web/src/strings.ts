@@ -1,7 +1,8 @@
 /** Every word that a reader of the page meets. A translation replaces this file. */
 
 import type { Verdict } from "./core/calibration";
-import type { Treatment } from "./protocol";
+import type { Credentials, Trust } from "./file/c2pa";
+import type { Inference, Refusal, Treatment } from "./protocol";
 
 const number = (value: number, digits = 0): string =>
   value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -14,6 +15,36 @@ const percent = (value: number): string => {
 
 const oneIn = (fpr: string): string => `1 in ${number(Math.round(1 / Number(fpr)))}`;
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${number(Math.abs(value), 2)}`;
+
+/** Why the graphics processor does not run the network. */
+function refusals(refusal: Refusal): string {
+  switch (refusal.why) {
+    case "pending":
+      return "its test was not finished when this picture was looked at";
+    case "off":
+      return "the address asks for WebAssembly";
+    case "no api":
+      return "this browser does not offer it";
+    case "no adapter":
+      return "the browser found no graphics adapter for it";
+    case "software":
+      return `the only adapter, ${refusal.device}, is software`;
+    case "no stack switching":
+      return `${refusal.device} is there, but this browser's WebAssembly cannot wait for it (JSPI)`;
+    case "failed":
+      return `${refusal.device || "the adapter"} failed (${refusal.words})`;
+    case "differs": {
+      const what = { logit: "a score", map: "a map", verdict: "a verdict" }[refusal.what];
+      const size = Number.isFinite(refusal.difference) ? `by ${refusal.difference.toExponential(1)}` : "wholly";
+      return `in the self-test ${what} on ${refusal.device} differed ${size} of a tile's largest value`;
+    }
+    case "slower":
+      return (
+        `on ${refusal.device} a tile takes ${number(refusal.milliseconds)} ms, in WebAssembly ` +
+        `${number(refusal.wasm)} ms`
+      );
+  }
+}
 
 export interface Reading {
   title: string;
@@ -61,7 +92,7 @@ export const S = {
       title: "Generated",
       lead: "This picture carries the print that a generator's enlarging step leaves.",
       means: [
-        `Its neighbouring pixels relate to one another as they do in generated pictures. Of the ${number(photos)} ` +
+        `Its fine structure is like that of the generated pictures that the detector learned from. Of the ${number(photos)} ` +
           `camera-made pictures that the threshold was set on, about ${oneIn(fpr)} scores this high.`,
       ],
       not: [
@@ -117,6 +148,7 @@ export const S = {
   expected: "Expected",
   remedy: "What to do",
 
+  drawing: "Drawing the picture …",
   viewer: "The picture, and where the evidence lies",
   show: "Show",
   views: { picture: "Picture", where: "Where", npr: "Pixel relations" },
@@ -133,7 +165,7 @@ export const S = {
   whereAlt: (share: string, place: string) =>
     `Map of the evidence over the picture: ${share} of the area looked at speaks for generated; strongest ${place}`,
   whereCaption: (share: string, place: string) =>
-    `${share} of the area looked at speaks for “generated”, strongest ${place}. Each spot is its place's share of the score.`,
+    `${share} of the area looked at speaks for “generated”, strongest ${place}. Each spot shows which way its own place leans.`,
   places: [
     ["at the top left", "at the top", "at the top right"],
     ["at the left", "in the middle", "at the right"],
@@ -147,12 +179,14 @@ export const S = {
   whole: (all: number) => `Look at the whole picture (${number(all)} parts)`,
   wholeLogit: (logit: string) => `Looking at the whole picture, the score (logit) is ${logit}; the verdict stays that of the samples, as in a scan.`,
   nprAlt: (channel: string) => `Differences between neighbouring pixels, ${channel} channel`,
-  nprCaption: (factor: number, block: number, anchor: number | "mean" | "max") => {
+  /** `own`: the detector itself looks at these differences and nothing else. */
+  nprCaption: (factor: number, block: number, anchor: number | "mean" | "max", own: boolean) => {
     const reference =
       anchor === "mean" ? "the mean" : anchor === "max" ? "the brightest" : anchor === 1 ? "the first" : `pixel ${anchor}`;
     const reduced = factor > 1 ? ` One dot is the strongest of ${factor} × ${factor} pixels.` : "";
     return (
-      `What the detector sees: each pixel minus ${reference} of its ${block} × ${block} block, in grey levels.${reduced} ` +
+      `Each pixel minus ${reference} of its ${block} × ${block} block, in grey levels` +
+      `${own ? ": what the detector sees." : ", computed from the picture alone: not what this detector sees."}${reduced} ` +
       "The pattern itself is too fine for the eye to judge."
     );
   },
@@ -180,24 +214,50 @@ export const S = {
   saysText: "Easily removed and easily faked. Shown beside the verdict, never part of it.",
   saysNothing: "Nothing: no camera, program, text or content credentials are recorded. That is normal for pictures from the web.",
   sources: { exif: "Camera data (EXIF)", xmp: "Description (XMP)", text: "Text in the file", c2pa: "Content Credentials (C2PA)" },
-  c2pa: "A manifest is present. It is not verified here: “upprint explain” checks its signature.",
+  c2paParts: { signer: "Signature", trust: "Trust" },
+  c2paSigned: ({ signer, issuer, time, tool }: Credentials) => {
+    const by = `${signer || "an unnamed signer"}${issuer && issuer !== signer ? ` (${issuer})` : ""}`;
+    return `signed by ${by}${time ? ` on ${time}` : ""}, made with ${tool || "unnamed software"}`;
+  },
+  c2pa: {
+    unchecked: {
+      text: null,
+      trust: () => "signature valid, signer not checked: no trust list was given, anyone can sign so",
+    },
+    invalid: { text: null, trust: (reasons) => `signature INVALID: ${reasons}; believe nothing in it` },
+    refused: {
+      text: "a C2PA manifest that cannot be read",
+      trust: (reasons) => `invalid: the library refused it (${reasons})`,
+    },
+    unread: {
+      text: "a C2PA manifest is present",
+      trust: (reasons) => `not read: its signature was not checked (${reasons}). “upprint explain” checks it.`,
+    },
+  } satisfies Record<Trust, { text: string | null; trust: (reasons: string) => string }>,
+  c2paAction: (action: string, earlier: boolean) => `${action || "an action"}${earlier ? " of an earlier version" : ""}`,
+  /** The meanings that `upprint.provenance.source_type` gives. */
   sourceTypes: {
-    trainedAlgorithmicMedia: "declared as made by a generator",
-    compositeWithTrainedAlgorithmicMedia: "declared as edited with a generator",
-    algorithmicMedia: "declared as made by an algorithm",
-    compositeSynthetic: "declared as a composite with synthetic parts",
-    digitalArt: "declared as drawn",
-    digitalCreation: "declared as drawn",
-    digitalCapture: "declared as taken by a digital camera",
-    computationalCapture: "declared as taken by a camera that merges several shots",
-    negativeFilm: "declared as scanned from film",
-    positiveFilm: "declared as scanned from film",
-    print: "declared as scanned from print",
-    minorHumanEdits: "declared as edited by hand",
-    humanEdits: "declared as edited by hand",
-    compositeCapture: "declared as composed of photographs",
-    virtualRecording: "declared as a recording of a virtual event",
-    screenCapture: "declared as a screen capture",
+    trainedAlgorithmicMedia: "made by generative AI",
+    algorithmicMedia: "made by an algorithm without training data",
+    compositeWithTrainedAlgorithmicMedia: "edited with generative AI",
+    compositeSynthetic: "a composite with synthetic parts",
+    composite: "a composite",
+    compositeCapture: "a composite of captures",
+    algorithmicallyEnhanced: "altered by an algorithm",
+    humanEdits: "edited by a person",
+    minorHumanEdits: "with minor edits by a person",
+    digitalCapture: "captured by a digital camera",
+    computationalCapture: "captured by a digital camera in several frames",
+    negativeFilm: "digitised from a negative",
+    positiveFilm: "digitised from a transparency",
+    print: "digitised from a print",
+    digitalCreation: "created by a person with digital tools",
+    digitalArt: "created by a person with digital tools",
+    softwareImage: "created by software",
+    dataDrivenMedia: "a rendering of data",
+    screenCapture: "a capture of a screen",
+    virtualRecording: "a recording of a virtual event",
+    trainedAlgorithmicData: "data made by generative AI",
   } as Record<string, string>,
   more: "more",
 
@@ -208,6 +268,7 @@ export const S = {
     logit: "Logit",
     probability: "Probability",
     thresholds: "Thresholds (logit at false-positive rate)",
+    chosen: "Threshold of the verdict",
     inconclusive: "Inconclusive from (logit)",
     tiles: "Tiles (top, left: logit)",
     notes: "Notes of the decoder",
@@ -223,7 +284,17 @@ export const S = {
   },
   none: "none",
   photos: (photos: number, data: string) => `${number(photos)} camera-made pictures: ${data}`,
-  engine: (threads: number) => `in this browser, WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+  engine: ({ provider, threads, trial }: Inference) => {
+    if (provider === "wasm" || !trial) return `in this browser, WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+    const { device, difference, milliseconds, wasm } = trial;
+    return (
+      `in this browser, WebGPU (${device}); against WebAssembly the same to ${difference.toExponential(1)} of a tile's ` +
+      `largest value, and ${number(milliseconds)} ms instead of ${number(wasm)} ms a tile`
+    );
+  },
+  refused: (refusal: Refusal) => `WebGPU is not used: ${refusals(refusal)}.`,
+  threshold: (logit: number, fpr: string) => `${logit}: about ${oneIn(fpr)} camera-made pictures scores as high`,
+  working: "working it out …",
   seconds: (value: number) => `${number(value, 2)} s`,
   pasted: "Pasted from the clipboard, which may have redrawn it. The original file is better evidence.",
 

@@ -22,7 +22,8 @@ self.addEventListener("message", ({ data }: MessageEvent<Request>) => {
     cancelled.add(data.cancel);
     return;
   }
-  last = last.then(() => answer(data));
+  if (data.call === "prepare") void answer(data); // mostly waits, and nobody waits for it
+  else last = last.then(() => answer(data));
 });
 
 async function answer({ id, call, args }: Exclude<Request, { cancel: number }>): Promise<void> {

@@ -8,7 +8,7 @@ import { sha256Plain } from "../src/core/sha256";
 import { toCsv } from "../src/csv";
 import { crc32 } from "../src/decode/crc";
 import { jpegHeader } from "../src/decode/jpeg_header";
-import { exifOrientation } from "../src/decode/orient";
+import { exifOrientation, withoutAlpha } from "../src/decode/orient";
 import { sniff } from "../src/decode/sniff";
 import { type Statement, whatFileSays } from "../src/file/says";
 import type { Row } from "../src/protocol";
@@ -64,8 +64,9 @@ function exif(): Buffer {
 }
 
 async function says(data: Buffer, format: string): Promise<Record<string, string>> {
-  const found: Statement[] = await whatFileSays(new Uint8Array(data), format);
-  return Object.fromEntries(found.map((one) => [`${one.source} ${one.name}`, one.value]));
+  const { statements, manifest } = await whatFileSays(new Uint8Array(data), format);
+  const found = statements.map((one: Statement) => [`${one.source} ${one.name}`, one.value]);
+  return Object.fromEntries(manifest ? [["c2pa manifest", "present"], ...found] : found);
 }
 
 const SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
@@ -162,6 +163,12 @@ test("EXIF that is broken is noted, not believed", () => {
   const notes: string[] = [];
   expect(exifOrientation(new Uint8Array(bytes("II*\0\xff\xff\xff\x7f")), notes)).toBe(1);
   expect(notes).toEqual(["EXIF cannot be read; orientation taken as upright"]);
+});
+
+test.each([[0, 0], [1, 0], [3, 0], [4, 0], [13, 0], [16, 4], [9, 1], [8, 3]])("alpha is dropped from %d pixels at offset %d", (count, offset) => {
+  const rgba = Uint8ClampedArray.from({ length: offset + 4 * count }, (_, index) => (index * 89 + 7) & 255).subarray(offset);
+  const expected = Array.from(rgba).filter((_, index) => index % 4 < 3);
+  expect(Array.from(withoutAlpha(rgba))).toEqual(expected);
 });
 
 test.each([0, 1, 55, 56, 63, 64, 65, 119, 120, 1000])("SHA-256 of %d bytes", (length) => {

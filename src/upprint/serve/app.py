@@ -7,11 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 import prometheus_client
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from upprint import __version__
@@ -189,7 +188,12 @@ def _add_operations(app: FastAPI, service: Service, check: access.Check) -> None
 
 
 def _add_pages(app: FastAPI, settings: Settings, site: pages.Pages) -> None:
-    models, name = pages.model_files(settings.graph, settings.card), settings.card.name
+    models, asked = pages.model_files(settings.graph, settings.card), pages.settings_file(settings)
+    served = f"{settings.card.name}.json"
+
+    @app.api_route("/settings.json", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page_settings() -> Response:
+        return JSONResponse(asked)
 
     @app.api_route("/models/{file}", methods=["GET", "HEAD"], include_in_schema=False)
     async def model(file: str) -> Response:
@@ -197,6 +201,8 @@ def _add_pages(app: FastAPI, settings: Settings, site: pages.Pages) -> None:
             raise Problem(
                 HTTPStatus.NOT_FOUND, f"no model file of that name; there are: {', '.join(sorted(models))}"
             )
+        if file == served:  # the card in force, which a user's own calibration may have changed
+            return Response(settings.card.to_json(), media_type="application/json")
         return FileResponse(models[file])
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
@@ -207,8 +213,6 @@ def _add_pages(app: FastAPI, settings: Settings, site: pages.Pages) -> None:
                 f"found GET, expected POST with {uploads.EXPECTED}",
                 {"Allow": "POST"},
             )
-        if not path and site.installed and not request.query_params and name != store.DEFAULT_SYSTEM:
-            return RedirectResponse(f"?system={quote(name)}")  # the page takes the default otherwise
         return await site.get(path, request.scope)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from upprint.result import ScanResult, Verdict
+from upprint.runtime import store
 from upprint.serve.uploads import FIELD
 
 DESCRIPTION = """\
@@ -23,7 +24,7 @@ the status stays 200. URLs are not fetched.
 
 _SCORED = ScanResult(
     path="one.jpg",
-    system="npr",
+    system=store.DEFAULT_SYSTEM,
     logit=3.25,
     probability=0.97,
     verdict=Verdict.GENERATED,
@@ -35,7 +36,7 @@ _SCORED = ScanResult(
 )
 _FAILED = ScanResult(
     path="two.png",
-    system="npr",
+    system=store.DEFAULT_SYSTEM,
     error="CorruptImage: the data end early; expected a whole PNG file; fetch or copy the file again",
 )
 

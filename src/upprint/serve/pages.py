@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
@@ -12,6 +13,7 @@ from starlette.types import Scope
 
 from upprint.card import SystemCard
 from upprint.runtime import store
+from upprint.runtime.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {
@@ -68,3 +70,12 @@ def model_files(graph: Path, card: SystemCard) -> dict[str, Path]:
     systems = {name: store.find(name)[0] for name in store.shipped()} | {card.name: graph}
     cards = {f"{name}.json": path.with_suffix(".json") for name, path in systems.items()}
     return cards | {f"{name}.onnx": path for name, path in systems.items()}
+
+
+def settings_file(settings: Settings) -> dict[str, Any]:
+    """What the page reads as settings.json: the system, the false-positive rate and the tiles served here.
+
+    The page's own engine and its limit of pixels are the browser's, not the server's.
+    """
+    tiles: int | str = "all" if settings.budget is None else settings.budget
+    return {"system": settings.card.name, "fpr": settings.fpr, "tiles": tiles}

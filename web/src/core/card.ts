@@ -5,7 +5,8 @@ import { CardError } from "./errors";
 export interface InputRule {
   tile: number;
   grid: number;
-  budget: number;
+  /** Tiles per picture; null, which no card says, for all of them. */
+  budget: number | null;
   pooling: "mean" | "max" | "median";
 }
 
@@ -54,7 +55,7 @@ export function parseCard(text: string, origin: string): Card {
   if (typeof card !== "object" || card === null) fail("not a card");
   const rule = card.input ?? fail("no input rule");
   for (const key of ["tile", "grid", "budget"] as const) {
-    if (!Number.isInteger(rule[key]) || rule[key] < 1) fail(`input rule: ${key} is ${rule[key]}, expected at least 1`);
+    if (!(Number.isInteger(rule[key]) && Number(rule[key]) > 0)) fail(`input rule: ${key} is ${rule[key]}, expected at least 1`);
   }
   if (rule.grid > rule.tile) fail("input rule: the grid is wider than the tile");
   if (!["mean", "max", "median"].includes(rule.pooling)) fail(`input rule: unknown pooling ${rule.pooling}`);

@@ -6,7 +6,7 @@ import { checkSize, corrupt, unsupported } from "../core/errors";
 import type { Pixels } from "../core/tiles";
 import { browserDecode } from "./browser";
 import { jpegHeader, scansIn } from "./jpeg_header";
-import { exifOrientation, turned } from "./orient";
+import { exifOrientation, turned, withoutAlpha } from "./orient";
 import { Wasm } from "./wasm";
 
 const DAMAGE = /Corrupt JPEG data|Premature end/;
@@ -39,7 +39,7 @@ export async function decodeJpeg(data: Uint8Array<ArrayBuffer>, notes: string[])
     if (words && HARMLESS.test(words)) notes.push(words);
     else if (words) throw corrupt("JPEG", words);
     if (!result) throw corrupt("JPEG", said[0] ?? "the decoder gave up");
-    pixels = withoutAlpha(result);
+    pixels = { data: withoutAlpha(result.data), width: result.width, height: result.height };
   }
   return turned(pixels, exifOrientation(header.exif, notes), notes);
 }
@@ -50,12 +50,3 @@ function closed(data: Uint8Array, from: number): boolean {
   return false;
 }
 
-function withoutAlpha({ data, width, height }: ImageData): Pixels {
-  const out = new Uint8Array(width * height * 3);
-  for (let from = 0, at = 0; at < out.length; from += 4, at += 3) {
-    out[at] = data[from];
-    out[at + 1] = data[from + 1];
-    out[at + 2] = data[from + 2];
-  }
-  return { data: out, width, height };
-}

@@ -64,6 +64,27 @@ export function turned(pixels: Pixels, orientation: number, notes: string[]): Pi
   return { data: out, width, height };
 }
 
+/**
+ * RGBA to RGB, dropping an alpha that is known to be full. Four pixels at a time, as words, which takes half the
+ * time of single bytes; browsers run on little-endian machines only.
+ */
+export function withoutAlpha(rgba: Uint8Array | Uint8ClampedArray): Uint8Array<ArrayBuffer> {
+  const count = rgba.length >> 2;
+  const out = new Uint8Array(count * 3);
+  const whole = rgba.byteOffset % 4 === 0 ? count & ~3 : 0;
+  const from = new Uint32Array(rgba.buffer, whole && rgba.byteOffset, whole);
+  const words = new Uint32Array(out.buffer, 0, (whole * 3) >> 2);
+  for (let i = 0, at = 0; i < whole; i += 4, at += 3) {
+    const b = from[i + 1];
+    const c = from[i + 2];
+    words[at] = (from[i] & 0xffffff) | (b << 24);
+    words[at + 1] = ((b >>> 8) & 0xffff) | (c << 16);
+    words[at + 2] = ((c >>> 16) & 0xff) | (from[i + 3] << 8);
+  }
+  for (let i = whole; i < count; i++) out.set(rgba.subarray(4 * i, 4 * i + 3), 3 * i);
+  return out;
+}
+
 /** RGBA to RGB, composited on white with Pillow's integer rounding. */
 export function onWhite(rgba: Uint8Array | Uint8ClampedArray, width: number, height: number, notes: string[]): Pixels {
   const count = width * height;

@@ -13,8 +13,7 @@ import { inflateText, latin1Text, utf8 } from "./text";
 import { readXmp } from "./xmp";
 
 export interface Statement {
-  /** "exif", "xmp", "text" or "c2pa". */
-  source: "exif" | "xmp" | "text" | "c2pa";
+  source: "exif" | "xmp" | "text";
   /** The tag's, property's or keyword's own name. */
   name: string;
   value: string;
@@ -30,14 +29,17 @@ interface Parts {
   c2pa: boolean;
 }
 
-export async function whatFileSays(data: Uint8Array, format: string): Promise<Statement[]> {
+/** Statements, and whether there is a C2PA manifest, which `c2pa.ts` reads. */
+export async function whatFileSays(
+  data: Uint8Array, format: string,
+): Promise<{ statements: Statement[]; manifest: boolean }> {
   const parts = await partsOf(data, format);
   const said: Statement[] = [];
-  if (parts.c2pa) said.push({ source: "c2pa", name: "manifest", value: "present" });
   if (parts.xmp) for (const [name, value] of readXmp(parts.xmp)) said.push({ source: "xmp", name, value });
   if (parts.exif) for (const [name, value] of exifTexts(parts.exif)) said.push({ source: "exif", name, value });
   for (const [name, value] of parts.texts) said.push({ source: "text", name, value });
-  return said.map((one) => ({ ...one, value: shorten(one.value) })).filter((one) => one.value !== "");
+  const statements = said.map((one) => ({ ...one, value: shorten(one.value) })).filter((one) => one.value !== "");
+  return { statements, manifest: parts.c2pa };
 }
 
 function shorten(text: string): string {

@@ -2,13 +2,21 @@
 
 import { DIVERGING } from "../core/colour";
 import type { Client, Job } from "../client";
-import type { NprMap, Opened, WhereMap } from "../protocol";
+import type { NprMap, Opened, Painting, WhereMap } from "../protocol";
 import { S } from "../strings";
 import { freshId, h, paint } from "./dom";
 
 type View = "picture" | "where" | "npr";
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6, 8, 12, 16];
+
+/** Keeps the viewer's place, in the picture's proportions, until the picture is painted. */
+export function placeholder({ row }: Opened): HTMLElement {
+  const sheet = h("div", { class: "sheet" });
+  sheet.style.setProperty("--ratio", String((row.width ?? 1) / (row.height ?? 1)));
+  const stage = h("div", { class: "stage" }, sheet);
+  return h("figure", { class: "viewer pending", "aria-busy": "true" }, stage, h("figcaption", {}, S.drawing));
+}
 
 export class Viewer {
   readonly element: HTMLElement;
@@ -31,9 +39,9 @@ export class Viewer {
   constructor(
     private readonly client: Client,
     private readonly opened: Opened,
-    private readonly idle: () => Promise<unknown>,
+    private readonly picture: Painting,
   ) {
-    const { picture, row } = opened;
+    const { row } = opened;
     paint(this.base, picture.rgba, picture.width, picture.height);
     this.base.setAttribute("aria-label", S.pictureAlt(row.path, row.width ?? 0, row.height ?? 0));
     this.sheet.style.setProperty("--ratio", String(picture.width / picture.height));
@@ -147,7 +155,6 @@ export class Viewer {
       if (this.view === "where") this.showWhere(this.where);
       else this.offerWhole(this.where);
     }
-    await this.idle();
   }
 
   private showNpr(map: NprMap): void {
@@ -174,7 +181,7 @@ export class Viewer {
     const low = `−${map.limit} ${S.darker}`;
     const high = `${S.brighter} +${map.limit}`;
     this.legend.replaceChildren(ramp(), h("p", {}, h("span", {}, low), h("span", {}, high)));
-    this.caption.textContent = S.nprCaption(map.factor, map.block, map.anchor);
+    this.caption.textContent = S.nprCaption(map.factor, map.block, map.anchor, map.own);
   }
 
   private async pick(channel: number): Promise<void> {
@@ -202,7 +209,7 @@ export class Viewer {
     this.zoomText.textContent = `× ${factor}`;
     stage.scrollLeft = (centre[0] * factor) / before - stage.clientWidth / 2;
     stage.scrollTop = (centre[1] * factor) / before - stage.clientHeight / 2;
-    const shown = (this.sheet.clientWidth * devicePixelRatio) / this.opened.picture.width;
+    const shown = (this.sheet.clientWidth * devicePixelRatio) / this.picture.width;
     this.sheet.classList.toggle("coarse", shown > 2);
   }
 
