@@ -88,7 +88,7 @@ def test_other_settings_are_refused(twins: Path, config: LaboratoryConfig, tmp_p
     with pytest.raises(ConfigError, match=r"settings of steps.*choose another out"):
         run([twins], dataclasses.replace(small, steps=25))
     with pytest.raises(ConfigError, match="settings of makers"):
-        run([twins], dataclasses.replace(small, makers=("n*",)))
+        run([twins], dataclasses.replace(small, makers=("n*", "b*")))
     with pytest.raises(ConfigError, match="settings of sources"):
         run([twins], dataclasses.replace(small, sources=30))
     other = {**small.variants, "npr": VariantConfig("NPR", block=3)}
