@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -270,3 +272,12 @@ def test_attacks_are_hashable_values(classes) -> None:
     attack = fit("equalise-set", *classes, side=SIDE)
     assert isinstance(attack, Attack)
     assert len({attack, fit("equalise-set", *classes, side=SIDE)}) == 1
+
+
+def test_attacks_and_perturbations_need_numpy_and_pillow_only() -> None:
+    code = (
+        "import sys, upprint.attacks, upprint.attacks.signature, upprint.perturb\n"
+        "print(sorted({'scipy', 'torch', 'sklearn', 'matplotlib', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
