@@ -32,7 +32,9 @@ NAMES = (
     "scan_12mp",
     "startup",
     "training_step",
+    "resynthesis",
     "forge",
+    "robustness",
     "verdicts",
     "memory",
 )

@@ -19,6 +19,8 @@ NAMES = {
     "forge",
     "memory",
     "network",
+    "resynthesis",
+    "robustness",
     "scan_12mp",
     "scan_512",
     "scan_tiles",
@@ -96,6 +98,13 @@ def test_training_arms_start_from_the_same_loss(results):
     losses = results["training_step"]["checks"]["losses"]
     first, second = (found[0] for found in losses.values())
     assert first == pytest.approx(second, abs=0.02)
+
+
+def test_residual_arms_agree_and_training_arms_start_alike(results):
+    checks = results["resynthesis"]["checks"]
+    assert checks["largest_difference_from_the_whole"]["tiles, exact"] < 1e-5
+    first, second = (losses[0] for losses in checks["losses"].values())
+    assert first == pytest.approx(second, abs=0.01)  # residuals are kept in half precision
 
 
 def test_memory_scan_has_a_row_for_every_file(results):
