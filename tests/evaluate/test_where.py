@@ -165,6 +165,8 @@ def test_a_killed_run_goes_on(composites: Path, tmp_path: Path) -> None:
     journal.write_bytes(data[: len(data) // 2])
     assert found(composites, journal) == whole
     assert journal.read_bytes() == data
+    journal.write_bytes(b"".join(data.splitlines(keepends=True)[:1] + data.splitlines(keepends=True)[:0:-1]))
+    assert found(composites, journal) == whole  # whatever the order
     with pytest.raises(ResumeError, match="another run"):
         score(composites, MAPS, journal=journal, settings={"system": "other"}, threshold=0.0)
     journal.write_text("{}\n{}\n", encoding="utf-8")

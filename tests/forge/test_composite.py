@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from pathlib import Path
 
@@ -143,16 +142,25 @@ def test_a_killed_run_goes_on_to_the_same_files(tmp_path: Path) -> None:
         assert len(list((tmp_path / folder / "masks").iterdir())) == rest
 
 
-def test_sources_and_count_choose_pairs(tmp_path: Path) -> None:
+def test_sources_choose_pairs_and_the_seed_their_order(tmp_path: Path) -> None:
     root = write_pairs(tmp_path / "pairs", 6)
-    held = choose(root, ["held/*"], None, 0)
-    assert [photo.source for photo, _ in held] == ["held/1", "held/3", "held/5"]
+    held = choose(root, ["held/*"], 0)
+    assert {photo.source for photo, _ in held} == {"held/1", "held/3", "held/5"}
     assert all(photo.source == twin.source for photo, twin in held)
-    some = choose(root, [], 2, 0)
-    assert some == choose(root, [], 2, 0)
-    assert len(some) == 2
+    assert choose(root, [], 0) == choose(root, [], 0)
+    assert choose(root, [], 0) != choose(root, [], 1)
     with pytest.raises(DataError, match="no pair's source fits nowhere"):
-        choose(root, ["nowhere/*"], None, 0)
+        choose(root, ["nowhere/*"], 0)
+
+
+def test_a_run_over_few_pairs_is_the_start_of_one_over_more(tmp_path: Path) -> None:
+    root = write_pairs(tmp_path / "pairs", 5)
+    few, more = compose(root, tmp_path / "out", count=2), compose(root, tmp_path / "out", count=4)
+    assert (few.made, more.made, more.kept) == (4, 4, 4)
+    compose(root, tmp_path / "once", count=4)
+    assert composite.read(tmp_path / "out") == composite.read(tmp_path / "once")
+    assert compose(root, tmp_path / "out", count=1).kept == 2
+    assert len(composite.read(tmp_path / "out")) == 2
 
 
 def test_other_settings_and_other_folders_are_refused(tmp_path: Path) -> None:
@@ -175,5 +183,3 @@ def test_the_manifest_is_a_data_set(tmp_path: Path) -> None:
     compose(write_pairs(tmp_path / "pairs", 2), tmp_path / "out")
     data = read_layout(tmp_path / "out" / "manifest.csv")
     assert sorted((s.label, s.generator) for s in data.samples) == [(0, "real")] * 2 + [(1, "m")] * 2
-    plan = json.loads((tmp_path / "out" / "composites.json").read_text(encoding="utf-8"))
-    assert plan["pairs"] == 2

@@ -34,7 +34,7 @@ def where(
         Path | None, typer.Option(help="Training recipe: only pairs that its hold_out keeps from training.")
     ] = None,
     count: Annotated[
-        int | None, typer.Option(help="So many pairs, drawn by --seed; all if left out.", min=2)
+        int | None, typer.Option(help="So many pairs, drawn by --seed; may be raised later.", min=2)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of composites and intervals.", min=0)] = 0,
     draws: Annotated[int, typer.Option(help="Bootstrap draws.", min=1)] = 1000,

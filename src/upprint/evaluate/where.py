@@ -70,7 +70,7 @@ def score(
     threshold: float | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> list[Item]:
-    """Draw and judge every map of every composite; goes on where a killed run stopped.
+    """Draw and judge every map of every composite; those that an earlier run judged are not drawn again.
 
     Args:
         folder: composites, as `forge.composite.compose` writes them.
@@ -83,30 +83,33 @@ def score(
     Raises:
         DataError: no composites, or a mask that does not fit its picture.
         MetricError: a map of another size, or with a value that is not finite.
-        ResumeError: the journal belongs to another run.
+        ResumeError: the journal belongs to another system or other maps.
     """
     rows = composite.read(folder)
     header = json.loads(
         json.dumps({_KEY: 1, **settings, "maps": [m.name for m in maps], "threshold": threshold})
     )
-    done = _resume(journal, header)
+    known = {(item.sha256, item.source, item.kind): item for item in _resume(journal, header)}
+    items = []
     with journal.open("ab") as file:
-        for index, row in enumerate(rows):
-            if index < len(done):
-                if (done[index].path, done[index].sha256) != (row.path, row.sha256):
-                    raise ResumeError(f"{journal}: other composites than in {folder}; remove it")
-                continue
-            pixels = decode(str(folder / row.path)).pixels
-            truth = decode(str(folder / row.mask)).pixels[..., 0]
-            if truth.shape != pixels.shape[:2]:
-                raise DataError(f"{folder / row.mask}: {truth.shape}, its picture has {pixels.shape[:2]}")
-            found = {m.name: judge(m, pixels, truth, threshold) for m in maps}
-            item = Item(row.path, row.sha256, row.source, row.kind, row.encoding, row.share, found)
-            file.write(json.dumps(asdict(item), allow_nan=False).encode("ascii") + b"\n")
-            file.flush()
-            done.append(item)
-            progress(index + 1, len(rows))
-    return done
+        for done, row in enumerate(rows, start=1):
+            key = (row.sha256, row.source, row.kind)
+            if key not in known:
+                known[key] = _item(folder, row, maps, threshold)
+                file.write(json.dumps(asdict(known[key]), allow_nan=False).encode("ascii") + b"\n")
+                file.flush()
+            items.append(known[key])
+            progress(done, len(rows))
+    return items
+
+
+def _item(folder: Path, row: composite.Row, maps: Sequence[LocalMap], threshold: float | None) -> Item:
+    pixels = decode(str(folder / row.path)).pixels
+    truth = decode(str(folder / row.mask)).pixels[..., 0]
+    if truth.shape != pixels.shape[:2]:
+        raise DataError(f"{folder / row.mask}: {truth.shape}, its picture has {pixels.shape[:2]}")
+    found = {m.name: judge(m, pixels, truth, threshold) for m in maps}
+    return Item(row.path, row.sha256, row.source, row.kind, row.encoding, row.share, found)
 
 
 def judge(

@@ -119,13 +119,14 @@ def compose(
 ) -> Composed:
     """Write one composite and one control for every pair: `out/images/`, `out/masks/`, `out/manifest.csv`.
 
-    A killed run goes on; the result is the same. The manifest is one that `upprint evaluate` reads too.
+    A killed run goes on; the result is the same. Pairs come in a drawn order: the first n of a run are a run
+    over n, and a later one may ask for more. The manifest is one that `upprint evaluate` reads too.
 
     Args:
         root: pairs, as `upprint forge` writes them.
-        out: folder to write; may hold an earlier run with the same arguments.
+        out: folder to write; may hold an earlier run with the same arguments, but for `count`.
         sources: patterns such as "kodak_suite/*"; only pairs whose source fits one are used. None: all.
-        count: how many pairs, drawn by the seed; None takes all.
+        count: how many pairs; None takes all.
         plan: what is drawn.
         progress: called with (composites done, composites).
 
@@ -133,19 +134,20 @@ def compose(
         DataError: no pair is left, a pair differs in size, or `out` holds another run.
     """
     plan = plan or Plan()
-    pairs = choose(root, sources, count, plan.seed)
+    every = choose(root, sources, plan.seed)
+    pairs = every[:count]
     out.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256("\n".join(photo.source for photo, _ in pairs).encode()).hexdigest()
-    settings = {**json.loads(json.dumps(asdict(plan))), "pairs": len(pairs), "sources_sha256": digest}
+    text = "\n".join(photo.source for photo, _ in every).encode("utf-8", "surrogateescape")
+    settings = {**json.loads(json.dumps(asdict(plan))), "sources_sha256": hashlib.sha256(text).hexdigest()}
     _same_settings(out / _SETTINGS, settings)
     manifest = out / "manifest.csv"
-    done = _rows(manifest)
+    done = _rows(manifest)[: 2 * len(pairs)]
     names = [field.name for field in fields(Row)]
     jobs = [(index, pair, kind) for index, pair in enumerate(pairs) for kind in ("twin", "null")]
     with manifest.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(asdict(row) for row in done[: len(jobs)])
+        writer.writerows(asdict(row) for row in done)
         file.flush()
         for number, (index, pair, kind) in enumerate(jobs[len(done) :], start=len(done) + 1):
             writer.writerow(asdict(_write(out, index, pair, kind, plan)))  # type: ignore[arg-type]
@@ -166,8 +168,8 @@ def read(folder: Path) -> list[Row]:
     return _rows(manifest)
 
 
-def choose(root: Path, sources: Sequence[str], count: int | None, seed: int) -> list[tuple[Sample, Sample]]:
-    """Photo and twin of every wanted pair, in order of maker and source.
+def choose(root: Path, sources: Sequence[str], seed: int) -> list[tuple[Sample, Sample]]:
+    """Photo and twin of every wanted pair, in an order drawn by the seed.
 
     Raises:
         DataError: none fits.
@@ -178,10 +180,8 @@ def choose(root: Path, sources: Sequence[str], count: int | None, seed: int) -> 
     keys = [key for key in sorted(found) if not sources or any(fnmatchcase(key[1], p) for p in sources)]
     if not keys:
         raise DataError(f"{root}: no pair's source fits {', '.join(sources) or 'anything'}")
-    if count is not None and count < len(keys):
-        picked = np.random.default_rng(seed).permutation(len(keys))[:count]
-        keys = [keys[index] for index in sorted(picked)]
-    return [(found[key][REAL], found[key][GENERATED]) for key in keys]
+    drawn = [keys[index] for index in np.random.default_rng(seed).permutation(len(keys))]
+    return [(found[key][REAL], found[key][GENERATED]) for key in drawn]
 
 
 def region(
