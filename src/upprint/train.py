@@ -44,7 +44,7 @@ from upprint.record import build
 from upprint.result import ConfigError, DataError, Progress
 from upprint.stopping import Stopping, StoppingConfig
 from upprint.systems import create
-from upprint.systems._pretrained import load_pretrained
+from upprint.systems._pretrained import load_all
 
 SPLIT_SEED = 0
 """One seed for every run, so that a photo kept for validation once is kept from training always."""
@@ -143,6 +143,11 @@ class RunConfig:
     licence: str = "not stated"
     """Under what terms the weights may be used."""
 
+    @property
+    def init_files(self) -> tuple[str, ...]:
+        files = (self.init,) if isinstance(self.init, str) else self.init
+        return files if any(files) else ()
+
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise ConfigError("training length: give exactly one of epochs and steps")
@@ -162,8 +167,8 @@ class TrainConfig(RunConfig):
 
     system: str
     options: dict[str, Any] = field(default_factory=dict)
-    init: str = ""
-    """File of the weights that the recipe starts from, e.g. ImageNet's; "" starts from random ones."""
+    init: str | tuple[str, ...] = ""
+    """Files of the weights that the recipe starts from, e.g. ImageNet's; "" starts from random ones."""
     parts: dict[str, str] = field(default_factory=dict)
     """Part of the detector -> file with its weights, e.g. {"representation.phi.0" = "rdn.safetensors"}."""
     crops: CropRule = field(default_factory=CropRule)
@@ -338,17 +343,17 @@ def detector_task(config: TrainConfig, *, resumed: bool) -> Task:
     train, validation = training_samples(config.data)
     units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
     detector = create(config.system, **config.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if config.init:
-        load_pretrained(detector, detector.pretrained, Path(config.init))
+    load_all(detector, config.init_files)
     load_parts(detector, config.parts)
     if not resumed:
         fit_parts(detector, train, config)
-    training: Dataset[tuple[Tensor, float]] = Crops(
-        train, config.crops, training=True, cache=config.data.cache
-    )
-    held: Crops | Representations = Crops(validation, config.crops, training=False, cache=config.data.cache)
     trainee = detector
-    if config.representations is not None:
+    training: Crops | Representations
+    held: Crops | Representations
+    if config.representations is None:
+        training = Crops(train, config.crops, training=True, cache=config.data.cache)
+        held = Crops(validation, config.crops, training=False, cache=config.data.cache)
+    else:
         trainee = Detector(torch.nn.Identity(), detector.network, detector.card)
         maps = partial(Representations, detector.representation, detector.card.options)
         training = maps(train, config.crops, config.representations, training=True)
@@ -436,7 +441,7 @@ def _climb(model: torch.nn.Module, radius: float) -> list[tuple[Tensor, Tensor]]
     """Move every parameter along the gradient, `radius` in all; what was added to each."""
     pairs = [(p, p.grad) for p in model.parameters() if p.grad is not None]
     norm = torch.stack([grad.norm() for _, grad in pairs]).norm() + 1e-12
-    moved = [(parameter, grad * (radius / norm)) for parameter, grad in pairs]
+    moved: list[tuple[Tensor, Tensor]] = [(p, grad * (radius / norm)) for p, grad in pairs]
     with torch.no_grad():
         for parameter, step in moved:
             parameter.add_(step)
@@ -556,7 +561,7 @@ def _export_weights(detector: Detector, config: TrainConfig, samples: list[Sampl
 
     listing = "\n".join(f"{s.label} {s.subset} {s.source}" for s in samples)
     metadata = {
-        "init": Path(config.init).name or "random",
+        "init": ", ".join(Path(file).name for file in config.init_files) or "random",
         "config": json.dumps(asdict(config), sort_keys=True),
         "trained_on": f"{config.trained_on} ({len(samples)} pictures)",
         "training_list_sha256": hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -93,6 +95,28 @@ def test_extension_repeats_the_last_row_and_column() -> None:
     assert extend(x, 4, 16).shape == (2, 3, 16, 16)
     whole = pictures(8, 12)
     assert extend(whole, 4) is whole
+
+
+@given(
+    height=st.integers(1, 40), width=st.integers(1, 40), multiple=st.integers(1, 8), least=st.integers(1, 20)
+)
+def test_extension_is_the_smallest_that_fits(height: int, width: int, multiple: int, least: int) -> None:
+    found = extend(torch.zeros(1, 1, height, width), multiple, least)
+    for size, now in zip((height, width), found.shape[-2:], strict=True):
+        fitting = next(n for n in range(size, size + 8) if n % multiple == 0)
+        assert now == max(fitting, least)
+
+
+@given(
+    logits=st.lists(st.floats(-30, 30), min_size=3, max_size=3),
+    shares=st.lists(st.floats(0.01, 1), min_size=3, max_size=3),
+)
+def test_an_average_lies_between_its_branches(logits: list[float], shares: list[float]) -> None:
+    beta = [share / sum(shares) for share in shares]
+    for averaging in ("softmax", "logit"):
+        network = Average([nn.Identity()] * 3, beta, averaging)  # type: ignore[list-item, arg-type]
+        found = float(network.combine(torch.tensor([logits])))
+        assert min(logits) - 1e-3 <= found <= max(logits) + 1e-3
 
 
 def test_extension_keeps_the_map_of_what_is_there() -> None:
@@ -225,6 +249,27 @@ def test_official_files_come_out_with_generated_as_one(tmp_path: Path) -> None:
         torch.testing.assert_close(
             load_detector(done.path).eval()(images), detector(images), atol=1e-4, rtol=1e-4
         )
+
+
+def test_a_stage_takes_vgg_from_torchvisions_file(tmp_path: Path) -> None:
+    detector, images, out = (
+        build(3, branch=1, perceptual="vgg19"),
+        pictures(64, 64),
+        tmp_path / "w.safetensors",
+    )
+    files = official(detector, tmp_path)
+    beyond = {
+        name: torch.zeros(1) for name in ("features.2.weight", "features.34.bias", "classifier.6.weight")
+    }
+    vgg = tmp_path / "vgg19.pth"
+    torch.save(detector.representation.theta.state_dict() | beyond, vgg)
+    options = detector.card.options
+    import_official("resynthesis", files[0], out, beside=[files[1], vgg], options=options)
+    with torch.no_grad():
+        torch.testing.assert_close(load_detector(out).eval()(images), detector(images), atol=1e-4, rtol=1e-4)
+    torch.save({"conv1.weight": torch.zeros(1)}, vgg)
+    with pytest.raises(WeightsError, match=r"do not fit.*features\.0"):
+        import_official("resynthesis", files[0], out, beside=[files[1], vgg], options=options)
 
 
 def test_official_files_of_another_depth_or_scale_are_refused(tmp_path: Path) -> None:

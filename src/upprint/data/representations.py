@@ -36,10 +36,12 @@ class CacheRule:
     Args:
         folder: made where it is missing; may be shared by several runs.
         variants: crops per training picture, each with draws of its own.
+        device: where f runs, e.g. "cuda", which needs `workers = 0`; not part of a map's identity.
     """
 
     folder: str
     variants: int = 4
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.variants < 1:
@@ -88,9 +90,9 @@ class Representations(Dataset[tuple[Tensor, float]]):
                 "cached representations: f is to be trained, so that its maps would change; leave out "
                 "`representations`, or freeze f"
             )
-        self.representation = representation.eval()
-        self.samples, self.crops, self.rule, self.training = samples, crops, rule, training
         self.identity = identity(representation, options)
+        self.representation = representation.eval().to(rule.device)
+        self.samples, self.crops, self.rule, self.training = samples, crops, rule, training
         self.folder = Path(rule.folder)
         self._pictures: dict[str, str] = {}
         try:
@@ -129,10 +131,11 @@ class Representations(Dataset[tuple[Tensor, float]]):
         pixels = decode_bytes(data or _bytes(sample.path), path=sample.path).pixels
         crop = (random_crop if self.training else central_crop)(pixels, self.crops, seed)
         with torch.no_grad():
-            found = self.representation(torch.from_numpy(crop.transpose(2, 0, 1).copy())[None])
+            pixels_first = torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].to(self.rule.device)
+            found = self.representation(pixels_first)
         if not isinstance(found, Tensor):
             raise ConfigError("cached representations: f gives several maps; train its branches one by one")
-        values: NDArray[np.float16] = found[0].half().numpy()
+        values: NDArray[np.float16] = found[0].half().cpu().numpy()
         _save(path, values, text)
         return values
 
