@@ -1,0 +1,123 @@
+"""The arms of `resynthesis`: residuals of a picture, a training step, memory of a large picture."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from support.clock import Stopwatch
+from support.pictures import pictures
+from upprint.allocator import keep_pages
+from upprint.detector import Detector
+from upprint.resynthesis.tiles import residual_map
+from upprint.systems import create
+
+SEED = 0
+Arm = Callable[..., dict[str, Any]]
+
+
+def detector(size: list[int]) -> Detector:
+    """A light detector of the pixel branch with Φ of this size, the same weights in every process."""
+    torch.manual_seed(SEED)
+    return create("resynthesis", light=True, rdn=size)
+
+
+def whole(size: list[int], height: int, width: int) -> Arm:
+    """The authors' arrangement: eager, fp32, NCHW, the picture whole, the allocator as it is.
+
+    Their test.py has no `no_grad`, but its Φ wants no gradients, so that none are recorded.
+    """
+    f = detector(size).representation
+    return _extracting(lambda x: f(x)[0], height, width)
+
+
+def tiled(size: list[int], height: int, width: int, tile: int, margin: int | None) -> Arm:
+    """Ours: channels-last, tiles with a margin, pages kept."""
+    keep_pages()
+    f = detector(size).to(memory_format=torch.channels_last).representation  # type: ignore[call-overload]
+    return _extracting(lambda x: residual_map(f, x[0], tile=tile, margin=margin), height, width)
+
+
+def _extracting(work: Callable[[Tensor], Tensor], height: int, width: int) -> Arm:
+    pixels = next(pictures(1, height, width, seed=SEED)).transpose(2, 0, 1).copy()
+    image = torch.from_numpy(pixels)[None]
+
+    def run(times: int = 1) -> dict[str, Any]:
+        watch = Stopwatch()
+        for _ in range(times):
+            found = work(image)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+        answer = {"pictures": times, **watch.read(), "megabytes": peak}
+        sample = found[:, :: max(1, height // 16), :: max(1, width // 16)]
+        return answer | {"mean": float(found.double().mean()), "sample": sample.flatten().tolist()}
+
+    return run
+
+
+def step_computed(size: list[int], side: int, batch: int) -> Arm:
+    """The authors' arrangement: f in every step, eager, fp32, NCHW, SGD."""
+    model = detector(size).train()
+    ready = list(_batches(side, batch))
+    optimiser = _sgd(model)
+    return _stepping(lambda x, y: model.loss(x, y), ready, optimiser, batch)
+
+
+def step_kept(size: list[int], side: int, batch: int) -> Arm:
+    """Ours: D on residuals that were computed once, channels-last, pages kept."""
+    keep_pages()
+    model = detector(size).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    network = model.network
+    with torch.no_grad():
+        ready = [
+            (model.representation(x).half().float().contiguous(memory_format=torch.channels_last), y)
+            for x, y in _batches(side, batch)
+        ]
+    optimiser = _sgd(network)
+
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(network(x)[:, 0], y)
+
+    return _stepping(loss, ready, optimiser, batch)
+
+
+def _sgd(model: torch.nn.Module) -> torch.optim.Optimizer:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.SGD(trained, lr=1e-2, momentum=0.9, weight_decay=1e-4)
+
+
+def _batches(side: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    half = batch // 2
+    plain = pictures(half, side, side, seed=SEED)
+    doubled = pictures(half, side, side, seed=SEED, enlarged=True)
+    stack = np.stack([*plain, *doubled]).transpose(0, 3, 1, 2).copy()
+    yield torch.from_numpy(stack), torch.tensor([0.0] * half + [1.0] * half)
+
+
+def _stepping(
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    ready: list[tuple[Tensor, Tensor]],
+    optimiser: torch.optim.Optimizer,
+    batch: int,
+) -> Arm:
+    taken = 0
+
+    def run(steps: int) -> dict[str, Any]:
+        nonlocal taken
+        watch, losses = Stopwatch(), []
+        for _ in range(steps):
+            images, labels = ready[taken % len(ready)]
+            optimiser.zero_grad(set_to_none=True)
+            loss = loss_of(images, labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            losses.append(float(loss.detach()))
+            taken += 1
+        return {"pictures": steps * batch, **watch.read(), "losses": losses}
+
+    return run
