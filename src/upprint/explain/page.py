@@ -31,14 +31,16 @@ def path(text: str) -> str:
     return f"<code>{safe(text).replace('/', '/<wbr>')}</code>"
 
 
-def document(title: str, body: Iterable[str]) -> str:
+def document(title: str, body: Iterable[str], style: str = "") -> str:
     """The whole page.
 
     Args:
         title: plain text.
         body: HTML.
+        style: CSS after the common one.
     """
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    style = STYLE + style
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
@@ -49,7 +51,7 @@ def document(title: str, body: Iterable[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         f"<title>{safe(title)}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{style}</style>",
     ]
     lines = ["<!DOCTYPE html>", '<html lang="en">', "<head>", *head, "</head>", "<body>", *body, "</body>"]
     return "\n".join([*lines, "</html>", ""])

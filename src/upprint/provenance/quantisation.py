@@ -52,6 +52,11 @@ def nearest(luma: Table) -> int:
     return min(_qualities(0).items(), key=lambda item: abs(sum(item[0]) - total))[1]
 
 
+def standard_luma() -> Table:
+    """Annex K's luma table, 64 values in zigzag order."""
+    return _LUMA
+
+
 def subsampling(parts: Parts) -> str:
     """4:4:4 and so on, in the usual notation, where it has one."""
     factors = [(across, down) for across, down, _ in parts.components]

@@ -22,7 +22,7 @@ from upprint.provenance import (
 from upprint.provenance.claim import Claim, Provenance, unreadable
 from upprint.provenance.parts import BadContainer, Parts
 
-_WALKERS: dict[str, Callable[[bytes], Parts]] = {
+WALKERS: dict[str, Callable[[bytes], Parts]] = {
     "JPEG": jpeg.walk,
     "PNG": png.walk,
     "WebP": webp.walk,
@@ -31,6 +31,7 @@ _WALKERS: dict[str, Callable[[bytes], Parts]] = {
     "AVIF": bmff.walk,
     "HEIF": bmff.walk,
 }
+"""By format; each raises `BadContainer`."""
 
 
 def read(data: bytes, *, path: str = "<bytes>", trust_anchors: str | None = None) -> Provenance:
@@ -43,10 +44,10 @@ def read(data: bytes, *, path: str = "<bytes>", trust_anchors: str | None = None
             valid signature says who signed, not whether that signer deserves trust.
     """
     kind = sniff(data)
-    if kind not in _WALKERS:
+    if kind not in WALKERS:
         return Provenance(path, kind, ())
     try:
-        parts = _WALKERS[kind](data)
+        parts = WALKERS[kind](data)
     except BadContainer as error:
         return Provenance(path, kind, (unreadable(kind, f"{error}; nothing in it is believed"),))
     claims = c2pa.read(data, kind, trust_anchors) if parts.c2pa else []
