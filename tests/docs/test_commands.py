@@ -135,7 +135,7 @@ def check_upprint(words: list[str]) -> None:
     from upprint.data.protocol import named
     from upprint.evaluate import paper
     from upprint.perturb import parse
-    from upprint.train import read_config
+    from upprint.train import read_run
 
     name, *rest = words
     known = commands()
@@ -154,7 +154,7 @@ def check_upprint(words: list[str]) -> None:
     if name == "table":
         assert given["number"] in paper.numbers(given["paper"])
     if name == "train" and Path(given["config"]).parts[0] == "configs":
-        read_config(ROOT / given["config"])
+        read_run(ROOT / given["config"])
 
 
 def check_pip(words: list[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from upprint.checkpoints import load_detector, save_safetensors
+from upprint.checkpoints import load_detector, read_metadata, save_safetensors
 from upprint.cli import artifacts as command
-from upprint.cli import train  # with a single command registered, typer would drop its name
+from upprint.cli import average as average_command
 from upprint.cli._app import app
 from upprint.images import decode
 from upprint.result import ConfigError
@@ -63,11 +62,16 @@ def test_branches_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
         average.average([])
 
 
-def test_command_line_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_and_figures(tmp_path: Path) -> None:
     files = [saved(tmp_path, "pixel", 1), saved(tmp_path, "deep", 1, branch=5)]
     out = tmp_path / "avg.safetensors"
-    monkeypatch.setattr(sys, "argv", ["average", *map(str, files), "--out", str(out)])
-    average.main()
+    joined = ["average", *map(str, files), "--out", str(out), "--beta", "0.5,0,0,0,0,0.5"]
+    assert CliRunner().invoke(app, joined, catch_exceptions=False).exit_code == 0
+    assert read_metadata(out)["trained_on"] == "pixel; deep"
+    with pytest.raises(ConfigError, match="--force"):
+        CliRunner().invoke(app, joined, catch_exceptions=False)
+    with pytest.raises(ConfigError, match="six numbers"):
+        CliRunner().invoke(app, [*joined[:-1], "a,b", "--force"], catch_exceptions=False)
     rng = np.random.default_rng(0)
     for name, count in (("photos", 2), ("gan", 1)):
         (tmp_path / name).mkdir()
@@ -83,7 +87,9 @@ def test_command_line_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "--out",
         str(tmp_path / "o"),
     ]
-    assert {command.artifacts, train.train} <= {known.callback for known in app.registered_commands}
+    assert {command.artifacts, average_command.average} <= {
+        known.callback for known in app.registered_commands
+    }
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "pixel, gan (1): mean residual" in done.output

@@ -1,22 +1,18 @@
-"""The average of trained branches (equation 4) as one detector.
-
-    python -m upprint.resynthesis.average pixel.safetensors stage5.safetensors --out avg.safetensors
+"""The average of trained branches (equation 4) as one detector; `upprint average` calls it.
 
 Nothing is trained: the classifiers are put side by side. Branches that were trained with the same Φ share it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
-from upprint.checkpoints import load_detector, read_metadata, save_safetensors
+from upprint.checkpoints import load_detector
 from upprint.detector import Detector
 from upprint.result import ConfigError
 from upprint.systems import create
@@ -89,26 +85,3 @@ def _common(branches: Mapping[str, Detector]) -> dict[str, Any]:
 def _equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     mine, theirs = one.state_dict(), other.state_dict()
     return all(torch.equal(mine[name], theirs[name]) for name in mine)
-
-
-def main() -> None:
-    """Read the command line, write the file."""
-    parser = argparse.ArgumentParser(prog="python -m upprint.resynthesis.average")
-    parser.add_argument("files", nargs="+", type=Path, help="weights of the branches (.safetensors)")
-    parser.add_argument("--out", required=True, type=Path, help="file to write")
-    parser.add_argument("--beta", nargs=6, type=float, help="weights: pixel, stages 1 to 5")
-    parser.add_argument("--averaging", choices=("softmax", "logit"), default="softmax")
-    given = parser.parse_args()
-    detector = average(given.files, beta=given.beta, averaging=given.averaging)
-    found = [read_metadata(path) for path in given.files]
-    metadata = {
-        "trained_on": "; ".join(dict.fromkeys(m.get("trained_on", "not stated") for m in found)),
-        "licence": "; ".join(dict.fromkeys(m.get("licence", "not stated") for m in found)),
-        "command": " ".join(["python -m upprint.resynthesis.average", *sys.argv[1:]]),
-    }
-    digest = save_safetensors(detector, given.out, metadata)
-    sys.stdout.write(f"{given.out}\nsha256 {digest}\n")
-
-
-if __name__ == "__main__":
-    main()
