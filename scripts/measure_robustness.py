@@ -74,7 +74,7 @@ def main() -> None:
         measuring = bar.add_task("measuring", total=None)
         report = robustness_report.measure(
             measured,
-            {robustness.key(model): robustness.described(model)},
+            {robustness.key(model): robustness_report.System.of(model)},
             curves,
             draws=options.draws,
             command=_command(options),

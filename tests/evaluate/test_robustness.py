@@ -295,7 +295,7 @@ def report_of(
     curves = grid(["gamma(0.8;1.25)", "noise(5..30)"])
     settings = {"journal": folder / "j", "data": "test", **options}
     measured = robustness.run(samples, [model], NATIVE, conditions(curves), **settings)  # type: ignore[arg-type]
-    systems = {robustness.key(model): robustness.described(model)}
+    systems = {robustness.key(model): reports.System.of(model)}
     return reports.measure(measured, systems, curves, draws=draws, command="upprint robustness DATA")
 
 

@@ -103,7 +103,7 @@ def robustness(
     with _bar("measuring") as progress:
         report = robustness_report.measure(
             measured,
-            {engine_of.key(model): engine_of.described(model) for model in models},
+            {engine_of.key(model): robustness_report.System.of(model) for model in models},
             curves,
             draws=draws,
             seed=seed,

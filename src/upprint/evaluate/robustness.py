@@ -16,7 +16,6 @@ from upprint.data.protocol import Protocol, views
 from upprint.data.sample import GENERATED, REAL, Sample
 from upprint.evaluate.model import Model, Pixels
 from upprint.evaluate.predict import ahead, draw_seed, pooled_logits, samples_digest
-from upprint.evaluate.predictions import Header as RunHeader
 from upprint.evaluate.predictions import Row
 from upprint.evaluate.robustness_grid import CLEAN
 from upprint.evaluate.robustness_journal import Cell, Entry, Header, Journal
@@ -115,24 +114,6 @@ def run(
             if name in keyed
         }
     return Measured(header, rows)
-
-
-def described(model: Model) -> RunHeader:
-    """The model's part of a predictions header."""
-    scale = model.card.calibration
-    return RunHeader(
-        system=model.card.name,
-        weights=model.weights,
-        weights_sha256=model.sha256,
-        protocol="",
-        samples=0,
-        samples_sha256="",
-        data="",
-        trained_on=model.card.weights.trained_on if model.card.weights else "",
-        engine=model.engine,
-        threshold=scale.thresholds[scale.default_fpr] if scale else None,
-        threshold_fpr=scale.default_fpr if scale else None,
-    )
 
 
 def _check(

@@ -123,21 +123,12 @@ def _line(
 ) -> None:
     """One line; undefined points are left out, and the clean picture is not joined to the rest."""
     points = [(x, e) for x, e in enumerate(estimates) if e.value is not None]
-    for first, some in (
-        ((True, points[:1]), (False, points[1:])) if points and points[0][0] == 0 else ((False, points),)
-    ):
-        xs, ys = [x for x, _ in some], [100 * (e.value or 0.0) for _, e in some]
-        axes.plot(
-            xs,
-            ys,
-            linestyle=style,
-            marker=mark,
-            markersize=4,
-            linewidth=1.3,
-            color=colour,
-            label=None if first and len(points) > 1 else label,
-        )
-        bars = [(x, e.low, e.high) for x, e in some if e.low is not None and e.high is not None]
-        if band and bars:
-            heights = [[100 * low for _, low, _ in bars], [100 * high for _, _, high in bars]]
-            axes.vlines([x for x, _, _ in bars], *heights, color=colour, linewidth=1.0, alpha=0.55)
+    look = {"linestyle": style, "marker": mark, "markersize": 4, "linewidth": 1.3, "color": colour}
+    for part in ([p for p in points if p[0] == 0], [p for p in points if p[0] > 0]):
+        if part:
+            axes.plot([x for x, _ in part], [100 * (e.value or 0.0) for _, e in part], label=label, **look)
+            label = "_" + label  # the second part has no entry of its own in the legend
+    bars = [(x, e.low, e.high) for x, e in points if e.low is not None and e.high is not None]
+    if band and bars:
+        ends = [[100 * low for _, low, _ in bars], [100 * high for _, _, high in bars]]
+        axes.vlines([x for x, _, _ in bars], *ends, color=colour, linewidth=1.0, alpha=0.55)

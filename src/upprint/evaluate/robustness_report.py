@@ -13,7 +13,8 @@ from upprint.data.sample import GENERATED, REAL
 from upprint.evaluate import bootstrap, results
 from upprint.evaluate.bootstrap import Estimate, Scores
 from upprint.evaluate.curve import Kind, class_accuracy, false_positive_rate, kinds
-from upprint.evaluate.predictions import Header, Row
+from upprint.evaluate.model import Model
+from upprint.evaluate.predictions import Row
 from upprint.evaluate.results import Interval, Worst
 from upprint.evaluate.robustness import FAKES_ONLY, Measured
 from upprint.evaluate.robustness_grid import CLEAN, Curve
@@ -42,6 +43,20 @@ class System:
     threshold: float
     threshold_fpr: str | None
     trained_on: str
+
+    @classmethod
+    def of(cls, model: Model) -> System:
+        """The facts of a model; without calibration it is judged at logit 0."""
+        scale, weights = model.card.calibration, model.card.weights
+        return cls(
+            name=model.card.name,
+            weights=model.weights,
+            weights_sha256=model.sha256,
+            engine=model.engine,
+            threshold=scale.thresholds[scale.default_fpr] if scale else 0.0,
+            threshold_fpr=scale.default_fpr if scale else None,
+            trained_on=weights.trained_on if weights else "",
+        )
 
 
 @dataclass(frozen=True)
@@ -102,7 +117,7 @@ def metrics(threshold: float, *, inclusive: bool) -> dict[str, Kind]:
 
 def measure(
     measured: Measured,
-    systems: Mapping[str, Header],
+    systems: Mapping[str, System],
     curves: Sequence[Curve],
     *,
     draws: int = bootstrap.DRAWS,
@@ -115,16 +130,16 @@ def measure(
 
     Args:
         measured: what `robustness.run` returned.
-        systems: key -> the system's facts (`robustness.described`), in the order of the report.
+        systems: `robustness.key` -> facts, in the order of the report.
         curves: what was asked for.
         draws, level, seed: of the bootstrap over sources; the same draws for every cell.
         command: what the user called.
         progress: called with (cells done, cells).
     """
     cells, total = [], sum(len(measured.rows[name]) for name in systems)
-    for place, (name, header) in enumerate(systems.items()):
+    for place, (name, system) in enumerate(systems.items()):
         for text, rows in measured.rows[name].items():
-            cells.append(_cell(place, text, rows, header, draws, level, seed))
+            cells.append(_cell(place, text, rows, system, draws, level, seed))
             progress(len(cells), total)
     rows = next(iter(measured.rows.values()))[CLEAN]
     unique = {(row.path, row.label, row.source): row for row in rows}
@@ -140,7 +155,7 @@ def measure(
         generated=sum(row.label == GENERATED for row in unique.values()),
         sources=len({row.source for row in rows}),
         subsets=tuple(dict.fromkeys(row.subset for row in rows)),
-        systems=tuple(_system(header) for header in systems.values()),
+        systems=tuple(systems.values()),
         curves=tuple(curves),
         cells=tuple(cells),
         interval=Interval(draws, level, seed),
@@ -150,22 +165,10 @@ def measure(
     )
 
 
-def _system(header: Header) -> System:
-    return System(
-        header.system,
-        header.weights,
-        header.weights_sha256,
-        header.engine,
-        header.threshold or 0.0,
-        header.threshold_fpr,
-        header.trained_on,
-    )
-
-
 def _cell(
-    place: int, text: str, rows: Sequence[Row], header: Header, draws: int, level: float, seed: int
+    place: int, text: str, rows: Sequence[Row], system: System, draws: int, level: float, seed: int
 ) -> CellResult:
-    chosen = metrics(header.threshold or 0.0, inclusive=header.threshold is not None)
+    chosen = metrics(system.threshold, inclusive=system.threshold_fpr is not None)
     names = list(dict.fromkeys(row.subset for row in rows))
     scored = {name: [r for r in rows if r.subset == name and r.logit is not None] for name in names}
     usable = {
