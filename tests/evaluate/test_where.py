@@ -139,6 +139,22 @@ def test_pooling_by_bins_costs_next_to_nothing() -> None:
     assert result.auroc.value == pytest.approx(mean)
 
 
+def test_a_control_belongs_to_the_composite_of_its_number() -> None:
+    """Two makers' composites of one photo: each is held against its own control."""
+
+    def item(number: int, kind: str, auroc: float, source: str) -> Item:
+        one = Pixelwise(auroc, None, None, None, (0,), (1,), (1,))
+        path = f"images/{number:05d}-{kind}.png"
+        return Item(path, path, source, kind, "lossless", 0.1, {"m": one, "centre": one})  # type: ignore[arg-type]
+
+    rows = [(0, 0.9, 0.5, "a"), (1, 0.7, 0.6, "a"), (2, 0.8, 0.4, "b")]
+    items = [item(n, "twin", x, source) for n, x, _, source in rows]
+    items += [item(n, "null", y, source) for n, _, y, source in reversed(rows)]
+    result = summarise(items, [planted("m", bright)], None, draws=50)[0]
+    assert result.over_null.value == pytest.approx(np.mean([x - y for _, x, y, _ in rows]))
+    assert (result.over_null.low, result.over_null.high) == pytest.approx((0.25, 0.4))
+
+
 @given(st.floats(-1e4, 1e4))
 def test_bins_keep_order_and_place(x: float) -> None:
     bins = code(np.array([x, x + 1]))

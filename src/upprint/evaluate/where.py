@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Pixelwise:
 
 @dataclass(frozen=True)
 class Item:
-    """A composite with what every map made of it."""
+    """A composite, or its control of the same number in `path`, with what every map made of it."""
 
     path: str
     sha256: str
@@ -98,7 +98,7 @@ def score(
                 known[key] = _item(folder, row, maps, threshold)
                 file.write(json.dumps(asdict(known[key]), allow_nan=False).encode("ascii") + b"\n")
                 file.flush()
-            items.append(known[key])
+            items.append(replace(known[key], path=row.path))
             progress(done, len(rows))
     return items
 

@@ -140,7 +140,7 @@ def summarise(
         return _interval(float(totals.sum() / counts.sum()), times @ totals, times @ counts, level)
 
     twins = [i for i, item in enumerate(items) if item.kind == "twin"]
-    nulls = {item.source: i for i, item in enumerate(items) if item.kind == "null"}
+    nulls = {_number(item): i for i, item in enumerate(items) if item.kind == "null"}
     results = []
     for local in maps:
         found = [item.maps[local.name] for item in items]
@@ -148,7 +148,9 @@ def summarise(
         over = {i: found[i].auroc - items[i].maps[CENTRE].auroc for i in twins}
         null = {i: found[i].auroc for i in nulls.values()}
         gain = {
-            i: found[i].auroc - found[j].auroc for i in twins if (j := nulls.get(items[i].source)) is not None
+            i: found[i].auroc - found[j].auroc
+            for i in twins
+            if (j := nulls.get(_number(items[i]))) is not None
         }
         estimates = [mean(v) for v in (auroc, over, gain)]
         histogram = _histogram([found[i] for i in twins])
@@ -174,6 +176,11 @@ def summarise(
             )
         )
     return tuple(results)
+
+
+def _number(item: Item) -> str:
+    """What a composite and its control have in common."""
+    return Path(item.path).name.partition("-")[0]
 
 
 def map_tests(result: WhereResult) -> tuple[MapTest, ...]:
