@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from upprint.data.layouts import read
 from upprint.data.split import split
@@ -213,3 +213,25 @@ def test_twin_rounds_to_the_nearest_level() -> None:
     photo = picture(0, 16, 16)
     assert np.array_equal(batched(lambda images: images)([photo])[0], photo)
     assert np.array_equal(batched(lambda images: images + 0.4 / 255)([photo])[0], photo)
+
+
+def test_matched_twins_have_their_photos_sharpness(photos: Path, tmp_path: Path) -> None:
+    def blur(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.asarray(Image.fromarray(p).filter(ImageFilter.GaussianBlur(0.6))) for p in pictures]
+
+    def sharpness(pixels: np.ndarray) -> float:
+        return float(np.abs(np.diff(pixels.astype(float), axis=1)).mean())
+
+    ratios = {}
+    for share in (0.0, 1.0):
+        out = tmp_path / str(share)
+        config = replace(SMALL, preparation=Preparation(matched=share))
+        forge(photos, out, Maker("blur", 8, {}, blur), config)
+        rows = rows_of(out)
+        assert [row["matched"] for row in rows] == [False, share > 0] * 3
+        found = [
+            sharpness(np.asarray(Image.open(out / row["path"]))) for row in rows if "b-png" in row["path"]
+        ]
+        ratios[share] = found[1] / found[0]
+    assert ratios[0.0] < 0.7
+    assert 0.9 < ratios[1.0] < 1.1

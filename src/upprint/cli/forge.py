@@ -33,6 +33,9 @@ def forge(
     smallest: Annotated[int, typer.Option(help="Refuse photos with a shorter side.")] = 128,
     reduced: Annotated[float, typer.Option(help="Share of photos that are reduced before pairing.")] = 0.0,
     nulls: Annotated[float, typer.Option(help="Share of photos that pass a null operation.")] = 0.0,
+    matched: Annotated[
+        float, typer.Option(help="Share of twins that get their photo's radial spectrum.")
+    ] = 0.0,
     validation: Annotated[float, typer.Option(help="Share of sources marked validation.")] = 0.2,
     hold_out: Annotated[
         list[str] | None, typer.Option(help="Sources marked test, such as 'flickr/*'; may be repeated.")
@@ -46,7 +49,7 @@ def forge(
     config = ForgeConfig(
         longest=longest or None,
         smallest=smallest,
-        preparation=Preparation(reduced=reduced, nulls=nulls, seed=seed),
+        preparation=Preparation(reduced=reduced, nulls=nulls, matched=matched, seed=seed),
         validation=validation,
         hold_out=tuple(hold_out or ()),
     )

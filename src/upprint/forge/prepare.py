@@ -1,9 +1,10 @@
 """What happens to a photo before and beside its twin, so that processing is never the cue.
 
 Before pairing, a share of photos is reduced, as most pictures on the web are; both sides then start from the
-reduced pixels and are lossless or JPEG alike. Beside the twin, a share of photos passes a null operation
-(saved again, moved, or resized and back) that the twin does not pass, so that "was processed" does not mean
-generated.
+reduced pixels and are lossless or JPEG alike. Small autoencoders blur: a share of twins gets the photo's own
+radial spectrum back, so that sharpness alone is no cue either, while phases and the grid stay. Beside the
+twin, a share of photos passes a null operation (saved again, or resized and back) that the twin does
+not pass, so that "was processed" does not mean generated.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from upprint.attacks.equalise import profile
+from upprint.attacks.spectrum import filtered, radial_gain
 from upprint.forge.align import History, encode_like
 from upprint.result import ConfigError
 
@@ -24,6 +27,8 @@ _KERNELS = {
     "box": Image.Resampling.BOX,
 }
 _NULLS = ("resave", "enlarged", "reduced")
+_LARGEST_GAIN = 3.0
+_PROFILE_SIDE = 128
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Preparation:
         lossless: share of the reduced pairs that stay lossless; the others get one JPEG quality for both.
         qualities: range of that quality, both ends included.
         nulls: share of photos that pass a null operation.
+        matched: share of twins that get their photo's radial spectrum.
         seed: of every draw, together with the photo's key and the maker's name.
     """
 
@@ -44,10 +50,11 @@ class Preparation:
     lossless: float = 0.5
     qualities: tuple[int, int] = (60, 98)
     nulls: float = 0.0
+    matched: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("reduced", "lossless", "nulls"):
+        for name in ("reduced", "lossless", "nulls", "matched"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} {getattr(self, name)}: expected a share between 0 and 1")
         if not 0 < self.factors[0] <= self.factors[1] < 1:
@@ -69,6 +76,17 @@ def reduce_photo(
         return photo, history, ""
     new = History() if lossless else History(quality=quality, subsampling=2, both=True)
     return _scaled(photo, factor, kernel), new, f"resize {factor:.3f} {kernel}"
+
+
+def match_spectrum(twin: Pixels, photo: Pixels) -> Pixels:
+    """The twin with its photo's azimuthal profile: every radius' log magnitude is moved to the photo's mean.
+
+    Gains stay between 1/3 and 3, phases are kept; what a grid adds at single frequencies stays beside its
+    radius (E-img of `upprint.attacks.equalise`, with the pair's photo as the target).
+    """
+    limit = 20 * np.log(_LARGEST_GAIN)
+    gains = np.clip(profile(photo, _PROFILE_SIDE) - profile(twin, _PROFILE_SIDE), -limit, limit)
+    return filtered(twin, radial_gain(gains, twin.shape[0], twin.shape[1], _PROFILE_SIDE))
 
 
 def null_operation(

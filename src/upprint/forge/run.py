@@ -18,7 +18,7 @@ from PIL import Image
 from upprint.allocator import keep_pages
 from upprint.data.split import position
 from upprint.forge.align import History, crop_aligned, encode_like, history_of, usable
-from upprint.forge.prepare import Preparation, null_operation, reduce_photo
+from upprint.forge.prepare import Preparation, match_spectrum, null_operation, reduce_photo
 from upprint.images import decode_bytes, find_images
 from upprint.result import (
     ConfigError,
@@ -43,6 +43,7 @@ COLUMNS = (
     "prepared",
     "history",
     "null",
+    "matched",
     "parameters",
     "sha256",
 )
@@ -236,7 +237,8 @@ def _write(
     pair: _Pair, twin: Pixels, out: Path, maker: Maker, config: ForgeConfig
 ) -> Iterator[dict[str, Any]]:
     """Save both sides; one manifest row each."""
-    twin = encode_like(twin, pair.history)
+    matched = config.preparation.matched > 0 and pair.rng.random() < config.preparation.matched
+    twin = encode_like(match_spectrum(twin, pair.photo) if matched else twin, pair.history)
     photo = encode_like(pair.photo, pair.history) if pair.history.both else pair.photo
     photo, null = null_operation(photo, pair.history, config.preparation, pair.rng)
     parts = Path(pair.key).parts
@@ -254,6 +256,7 @@ def _write(
             "prepared": pair.prepared,
             "history": pair.history.text,
             "null": "" if label else null,
+            "matched": bool(label and matched),
             "parameters": json.dumps(maker.parameters, sort_keys=True) if label else "",
             "sha256": _save(pixels, out / relative),
         }
