@@ -17,9 +17,7 @@ def categories(values) -> Column:
 def test_auroc_is_scikit_learns(pairs) -> None:
     labels = [0, 1, *(label for label, _ in pairs)]
     values = [0.0, 1.0, *(float(value) for _, value in pairs)]
-    (effect,) = effects(
-        labels, range(len(labels)), [Column(np.array(values))], permutations=20, draws=20
-    )
+    (effect,) = effects(labels, range(len(labels)), [Column(np.array(values))], permutations=20, draws=20)
     assert effect.value == pytest.approx(roc_auc_score(labels, values))
     assert effect.low <= effect.high
     assert 0 < effect.p <= 1

@@ -145,7 +145,7 @@ def _cross_validated(
             trees,
             class_weight="balanced",
             min_samples_leaf=2,
-            max_samples=min(1.0, MOST_PER_TREE / len(trained)),
+            max_samples=None if len(trained) <= MOST_PER_TREE else MOST_PER_TREE,
             random_state=seed,
         )
         forest.fit(inputs[trained], labels[trained])

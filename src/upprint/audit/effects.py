@@ -140,7 +140,8 @@ def cramers_v(generated: Floats, real: Floats) -> Floats:
     columns = k - (k - 1.0) ** 2 / spare
     smallest = np.minimum(rows, columns) - 1
     ratio = np.divide(corrected, smallest, out=np.zeros_like(corrected), where=smallest > 1e-9)
-    return np.sqrt(np.minimum(ratio, 1.0))
+    v: Floats = np.sqrt(np.minimum(ratio, 1.0))
+    return v
 
 
 def _phi_squared(generated: Floats, real: Floats) -> Floats:
@@ -187,7 +188,7 @@ class _Numeric(_Test):
     def statistic(self, dealt: Floats) -> Floats:
         generated = dealt.sum(axis=1)
         pairs = np.maximum(generated * (dealt.shape[1] - generated), 1)
-        area = (dealt @ self._ranks - generated * (generated + 1) / 2) / pairs
+        area: Floats = (dealt @ self._ranks - generated * (generated + 1) / 2) / pairs
         return np.abs(area - 0.5)
 
     def value(self, weights: Floats) -> Floats:
@@ -234,7 +235,7 @@ def permuted(labels: Labels, groups: NDArray[np.int64], number: int, seed: int) 
         labels: (n,).
         groups: (n,) codes of the sources.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 2])
     generated = np.bincount(groups, labels == GENERATED)
     mixed = (generated > 0) & (generated < np.bincount(groups))
     inside = np.flatnonzero(mixed[groups])

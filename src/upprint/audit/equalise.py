@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -219,8 +220,9 @@ def _finished(manifest: Path) -> set[str]:
     """Names that have a row; a torn last line is cut off."""
     if not manifest.exists():
         return set()
-    text = manifest.read_text(encoding="utf-8", errors="surrogateescape")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        manifest.write_text(whole, encoding="utf-8", errors="surrogateescape", newline="")
-    return {row["path"] for row in csv.DictReader(io.StringIO(whole))}
+    data = manifest.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end != len(data):
+        os.truncate(manifest, end)
+    whole = data[:end].decode("utf-8", "surrogateescape")
+    return {row["path"] for row in csv.DictReader(io.StringIO(whole, newline=""))}

@@ -195,7 +195,8 @@ def dct_matrix(size: int) -> NDArray[np.float32]:
     k, n = np.arange(size)[:, None], np.arange(size)[None]
     matrix = np.sqrt(2 / size) * np.cos(np.pi * (2 * n + 1) * k / (2 * size))
     matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
+    single: NDArray[np.float32] = matrix.astype(np.float32)
+    return single
 
 
 # --- resampling --------------------------------------------------------------------------------------------
@@ -205,7 +206,8 @@ def _second(y: Luma, distance: int) -> NDArray[np.float64]:
     """Mean magnitude of second derivatives per column."""
     y = np.ascontiguousarray(y)
     found = np.abs(y[:, : -2 * distance] - 2 * y[:, distance:-distance] + y[:, 2 * distance :])
-    return found.mean(axis=0).astype(np.float64)
+    profile: NDArray[np.float64] = found.mean(axis=0).astype(np.float64)
+    return profile
 
 
 def _peak(profile: NDArray[np.float64]) -> float:
