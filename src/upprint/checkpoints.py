@@ -300,7 +300,8 @@ class _Part:
 
 def _official_part(source: Path, layout: OfficialLayout) -> _Part:
     data, found = _read(source)
-    wrapped, wrapper, beside = official.unwrap(_load_plain(data, source), layout, source)
+    raw = _unpack(data, str(source))[0] if source.suffix == ".safetensors" else _load_plain(data, source)
+    wrapped, wrapper, beside = official.unwrap(raw, layout, source)
     state, prefix = official.strip_prefix(wrapped, layout.prefix, source)
     renamed, unused = official.rename(state, layout, source)
     return _Part(official.orient(renamed, layout, source), found, wrapper, prefix, (*beside, *unused))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Pretrained:
         part: our submodule that it fills, "network" or below.
         ignore: starts of keys in the file that we do not use (its classifier).
         fresh: starts of our keys below `part` that the file does not fill; they keep their initial values.
+        beside: what further files fill, in the order in which they are given.
         adapt: changes the tensors where the network was changed, such as a first layer with more channels.
     """
 
@@ -32,9 +33,28 @@ class Pretrained:
     ignore: tuple[str, ...] = ("fc.",)
     fresh: tuple[str, ...] = ("fc.",)
     adapt: Callable[[State], State] | None = None
+    beside: tuple[Pretrained, ...] = ()
 
 
 RESNET50 = Pretrained("resnet50-0676ba61.pth, torchvision's ImageNet weights (V1)")
+
+
+def load_all(detector: Detector, paths: Sequence[str]) -> None:
+    """Fill every part that a recipe starts from; "" skips one.
+
+    Raises:
+        WeightsError: more files than parts, or as `load_pretrained`.
+    """
+    start = detector.pretrained
+    parts = () if start is None else (start, *start.beside)
+    if len(paths) > len(parts):
+        wanted = "; ".join(part.file for part in parts) or "none, it starts from random weights as published"
+        raise WeightsError(
+            f"init: {len(paths)} files for system {detector.card.name!r}, which takes {wanted}"
+        )
+    for part, path in zip(parts, paths, strict=False):
+        if path:
+            load_pretrained(detector, part, Path(path))
 
 
 def load_pretrained(detector: Detector, start: Pretrained | None, path: Path) -> None:
