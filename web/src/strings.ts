@@ -283,6 +283,7 @@ export const S = {
     time: "Time from file to score",
   },
   none: "none",
+  size: (width: number, height: number, tile: number) => `${width} × ${height} pixels, looked at in tiles of ${tile} × ${tile}`,
   photos: (photos: number, data: string) => `${number(photos)} camera-made pictures: ${data}`,
   engine: ({ provider, threads, trial }: Inference) => {
     if (provider === "wasm" || !trial) return `in this browser, WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`;

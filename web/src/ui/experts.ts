@@ -17,7 +17,7 @@ export function expertsPanel({ row, tiles, tile, seconds, inference }: Opened, c
     [S.facts.inconclusive, scale && String(scale.inconclusive)],
     [S.facts.tiles, tiles.map(({ top, left, logit }) => `${top}, ${left}: ${S.signed(logit)}`).join("; "), "tiles"],
     [S.facts.format, row.format, "format"],
-    [S.facts.size, `${row.width} × ${row.height} · ${tile} × ${tile}`],
+    [S.facts.size, S.size(row.width ?? 0, row.height ?? 0, tile)],
     [S.facts.notes, row.notes ?? S.none, "notes"],
     [S.facts.fileHash, row.sha256, "sha256"],
     [S.facts.pixelHash, S.working, "pixels"],
