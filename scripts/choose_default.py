@@ -32,6 +32,7 @@ from upprint.train import TrainConfig, fit, read_config
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "configs" / "choose_default.toml"
 RESULTS = ROOT / "results" / "choose"
+CURVES = ROOT / "results" / "learning_curve"
 PAGE = ROOT / "docs" / "default.md"
 COMMAND = "python scripts/choose_default.py --work WORK --twins TWINS --photos PHOTOS --generated GENERATED"
 INTRODUCTION = (
@@ -197,7 +198,22 @@ def page(choice: Choice) -> str:
                 f"{100 * judged['auroc'][worst][0]:.1f} ({worst})",
             ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *curve()]) + "\n"
+
+
+def curve() -> list[str]:
+    """What longer training buys: results/learning_curve/*.json."""
+    lines: list[str] = []
+    for path in sorted(CURVES.glob("*.json")):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        lines += ["", f"## {facts['system']}: steps", ""]
+        lines += [f"Made by `{facts['command']}`, {facts['date']}. Mean AUROC in per cent.", ""]
+        lines += [f"- {name}: {data}." for name, data in facts["judges"].items()]
+        lines += ["", "| steps | generators | twins of held-out photos |", "| ---: | ---: | ---: |"]
+        for step, point in sorted(facts["points"].items(), key=lambda item: int(item[0])):
+            cells = ["{:.1f} [{:.1f}, {:.1f}]".format(*(100 * v for v in point[n])) for n in facts["judges"]]
+            lines.append(f"| {step} | {' | '.join(cells)} |")
+    return lines
 
 
 if __name__ == "__main__":
