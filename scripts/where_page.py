@@ -37,10 +37,10 @@ photo one region, of random shape, is replaced by its generated twin, over a sof
 encoded again. A map is judged pixel by pixel against the known region. `upprint explain` repeats what was
 found beside the map, and says so where a map did not beat chance.
 
-Chance is 0.5. A guess at the centre is better than that, because regions lie inside pictures (`centre`); and
-a map may respond to pasting rather than to generation, which the controls show: the same regions, with a
-re-saved copy of the photo itself pasted in. A map beats chance when the intervals of all three differences
-(to 0.5, to the centre guess, to its own controls) lie above zero."""
+Chance is 0.5. Places are drawn so that a guess at the centre is no better (`centre` shows how far that came
+off). A map may also respond to pasting rather than to generation, which the controls show: the same regions,
+with a re-saved copy of the photo itself pasted in. A map beats chance when the intervals of all three
+differences (to 0.5, to the centre guess, to its own controls) lie above zero."""
 
 
 def page(results: Sequence[WhereResult]) -> str:

@@ -66,6 +66,14 @@ def test_regions_cover_what_they_state(
     assert np.array_equal(mask, again[0])
 
 
+def test_places_say_nothing() -> None:
+    """A guess at the centre finds regions no better than chance: the middle and the border are hit alike."""
+    rng = np.random.default_rng(0)
+    hits = np.mean([region(64, 64, 0.15, rng, aligned=False)[0] for _ in range(150)], axis=0)
+    middle, border = hits[16:48, 16:48].mean(), (hits.sum() - hits[16:48, 16:48].sum()) / (64 * 64 - 32 * 32)
+    assert middle == pytest.approx(border, rel=0.25)
+
+
 def test_rasterising_is_the_rule_of_even_and_odd() -> None:
     """A square and a triangle whose cells can be counted by hand."""
     square = composite._inside(np.array([[1, 1], [4, 1], [4, 3], [1, 3]], float), 5, 6)

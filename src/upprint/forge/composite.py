@@ -43,6 +43,8 @@ _SHAPES: tuple[Shape, ...] = ("ellipse", "polygon", "rectangle")
 _EDGE = 0.02
 """Share of the other side up to which a blended pixel still counts as one side's."""
 _TOLERANCE = 0.1
+_BEYOND = 0.1
+"""How far outside the picture a region's centre may lie, as a share of its sides."""
 _SETTINGS = "composites.json"
 
 
@@ -187,7 +189,10 @@ def choose(root: Path, sources: Sequence[str], seed: int) -> list[tuple[Sample, 
 def region(
     height: int, width: int, share: float, rng: np.random.Generator, *, aligned: bool
 ) -> tuple[NDArray[np.bool_], Shape]:
-    """A random region that covers about `share` of a picture and lies inside it.
+    """A random region that covers about `share` of a picture; the border may cut it.
+
+    Centres are drawn a little beyond the border too: were regions to lie inside, a guess at the centre would
+    find most of them.
 
     Args:
         height, width: of the picture, at least 32.
@@ -203,21 +208,20 @@ def region(
     """
     step = GRID if aligned else 1
     rows, columns = height // step, width // step
+    wanted = share * height * width
     for _ in range(200):
         shape = _SHAPES[rng.integers(len(_SHAPES))]
         outline = _outline(shape, rng)
-        scale = math.sqrt(share * height * width / _area(outline)) / step
-        corner, extent = outline.min(axis=0) * scale, np.ptp(outline, axis=0) * scale
-        room = np.array([columns, rows]) - extent
-        if (room < 0).any():
-            continue
-        points = outline * scale - corner + rng.random(2) * room
-        mask = np.zeros((height, width), bool)
-        coarse = _inside(points, rows, columns).repeat(step, axis=0).repeat(step, axis=1)
-        mask[: coarse.shape[0], : coarse.shape[1]] = coarse
-        wanted = share * height * width
-        if abs(mask.sum() - wanted) <= max(_TOLERANCE * wanted, step**2 / 2):
-            return mask, shape
+        centre = rng.uniform(-_BEYOND, 1 + _BEYOND, 2) * [columns, rows]
+        scale = math.sqrt(wanted / _area(outline)) / step
+        for _ in range(6):  # what the border cuts off is made up for
+            mask = np.zeros((height, width), bool)
+            coarse = _inside(outline * scale + centre, rows, columns)
+            mask[: rows * step, : columns * step] = coarse.repeat(step, axis=0).repeat(step, axis=1)
+            covered = int(mask.sum())
+            if abs(covered - wanted) <= max(_TOLERANCE * wanted, step**2 / 2):
+                return mask, shape
+            scale *= math.sqrt(wanted / covered) if covered else 2.0
     raise DataError(f"no region of {100 * share:.1f} % fits into {width} x {height} pixels")
 
 
