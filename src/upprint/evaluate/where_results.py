@@ -2,8 +2,8 @@
 
 Chance is 0.5, but not only: a few regions may by chance favour the middle of the picture, and a map may
 respond to pasting. A map beats chance when its mean AUROC is above 0.5, above that of a guess at the centre
-on the same composites, and above its own on the controls (the same regions, with the photo pasted into itself),
-each with an interval that lies above zero.
+on the same composites, and above its own on the controls (the same regions, with the photo pasted into
+itself), each with an interval that lies above zero.
 """
 
 from __future__ import annotations
