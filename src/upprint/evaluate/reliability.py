@@ -123,7 +123,7 @@ def reliability(
 def _per_source(gaps: Floats, member: NDArray[np.intp], keys: NDArray[np.intp], bins: int) -> Floats:
     """Sum of label - probability per source and bin, (sources, bins)."""
     people = int(keys.max()) + 1
-    flat: Floats = np.bincount(keys * bins + member, gaps, people * bins)
+    flat = np.bincount(keys * bins + member, gaps, people * bins).astype(np.float64)
     return flat.reshape(people, bins)
 
 
