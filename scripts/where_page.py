@@ -1,6 +1,6 @@
 """Write docs/where.md from results/where/*.where.json: which maps show what is generated, and which do not.
 
-upprint where TWINS --out OUT --config configs/npr_twins.toml --count 64 --card
+upprint where TWINS --out OUT --config configs/npr_twins.toml --card     # --count N for fewer pairs
 cp OUT/npr.where.json results/where/
 python scripts/where_page.py            # rewrite
 python scripts/where_page.py --check    # exit 1 if stale
