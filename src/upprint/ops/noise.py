@@ -14,21 +14,24 @@ WINDOWS = (3, 5, 7, 9)
 
 
 def wiener(x: Tensor, variance: Tensor | float) -> Tensor:
-    """x s² / (v + s²): what of x looks like noise of variance s².
-
-    v is the smallest over windows of 3, 5, 7 and 9 of max(0, local mean of x² - s²); outside is 0.
+    """x s² / (v + s²): what of x looks like noise of variance s²; see `wiener_gain`.
 
     Args:
         x: (N, C, H, W).
         variance: s², a number or broadcastable to x.
     """
+    return x * wiener_gain(x, variance)
+
+
+def wiener_gain(x: Tensor, variance: Tensor | float) -> Tensor:
+    """s² / (v + s²), v the smallest over windows of 3, 5, 7, 9 of max(0, mean of x² - s²); outside is 0."""
     squares = x * x
     local = [
         (functional.avg_pool2d(squares, side, 1, side // 2, count_include_pad=True) - variance).clamp(min=0)
         for side in WINDOWS
     ]
     smallest = torch.stack(local).amin(0)
-    return x * variance / (smallest + variance)
+    return variance / (smallest + variance)
 
 
 def noise_residual(x: Tensor, levels: int, sigma: float) -> Tensor:
@@ -56,9 +59,9 @@ def remove_means(x: Tensor) -> Tensor:
 def whiten(x: Tensor) -> Tensor:
     """Damp peaks of the DFT magnitude by the same Wiener filter, s the map's own deviation; (N, H, W)."""
     height, width = x.shape[-2:]
-    variance = x.double().var((1, 2), keepdim=True)
+    variance = x.var((1, 2), keepdim=True).clamp(min=1e-30)
     spectrum = torch.fft.fft2(x.double())
-    magnitude = spectrum.abs() / math.sqrt(height * width)
-    kept = wiener(magnitude[:, None], variance[:, None].clamp(min=1e-30))[:, 0]
-    gain = torch.where(magnitude > 0, kept / magnitude.clamp(min=1e-30), 0.0)
+    magnitude = (spectrum.abs() / math.sqrt(height * width)).to(x.dtype)
+    # The filter without its input: x s² / (v + s²) over x.
+    gain = wiener_gain(magnitude[:, None], variance[:, None])[:, 0]
     return torch.fft.ifft2(spectrum * gain).real.to(x.dtype)

@@ -21,7 +21,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -57,18 +59,20 @@ CARD = SystemCard(
 
 def background(height: int, width: int) -> Tensor:
     """Weights of places: 0 in the middle, 1 from half the shorter side on, a cosine between; (H, W)."""
-    y = torch.arange(height, dtype=torch.float64, device="cpu") - (height - 1) / 2
-    x = torch.arange(width, dtype=torch.float64, device="cpu") - (width - 1) / 2
-    radius = torch.hypot(y[:, None], x[None]) / (min(height, width) / 2)
-    return ((1 - torch.cos(math.pi * radius.clamp(max=1))) / 2).float()
+    y, x = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
+    return _edge(np.hypot(y[:, None], x[None]) / (min(height, width) / 2))
 
 
 def high_pass(height: int, width: int, cut: float) -> Tensor:
     """Weights of shifted frequencies: 0 up to `cut` cycles per pixel, 1 from `cut` + 1/16 on; (H, W)."""
-    y = torch.fft.fftshift(torch.fft.fftfreq(height, device="cpu", dtype=torch.float64))
-    x = torch.fft.fftshift(torch.fft.fftfreq(width, device="cpu", dtype=torch.float64))
-    place = ((torch.hypot(y[:, None], x[None]) - cut) / EDGE).clamp(0, 1)
-    return ((1 - torch.cos(math.pi * place)) / 2).float()
+    y, x = (np.fft.fftshift(np.fft.fftfreq(size)) for size in (height, width))
+    return _edge((np.hypot(y[:, None], x[None]) - cut) / EDGE)
+
+
+def _edge(place: NDArray[np.float64]) -> Tensor:
+    """0 up to 0, 1 from 1 on, half a cosine between. In NumPy, so that a graph holds it as a constant."""
+    weights = (1 - np.cos(math.pi * np.clip(place, 0, 1))) / 2
+    return torch.from_numpy(weights.astype(np.float32))
 
 
 class Bilateral(nn.Module):

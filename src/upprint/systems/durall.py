@@ -28,9 +28,12 @@ from torch import Tensor, nn
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
 from upprint.nets.kernel import FittedClassifier
+from upprint.ops.dft import dft2
 from upprint.systems._registry import register
 
 EPSILON = 1e-8
+BY_MATRIX, VANISHING = 512, 1e-6
+LUMA = np.array([0.299, 0.587, 0.114]).reshape(3, 1, 1)
 Places = NDArray[np.int64]
 
 CARD = SystemCard(
@@ -45,7 +48,7 @@ CARD = SystemCard(
     trained_by="fit",
     input=InputRule(tile=256, exact=True),
     departures=(
-        "The FFT is taken in double precision.",
+        "The FFT is taken in double precision; parts of a frequency below 1e-6, rounding, count as 0.",
         "Where a picture's profile has another length it is resampled linearly; pictures never are.",
         (
             "The default is logistic regression: support vectors of 144,024 pictures take too long. The "
@@ -64,19 +67,26 @@ CARD = SystemCard(
 class RadialProfile(nn.Module):
     """f: (N, 3, H, W) in [0, 255] -> (N, bins) float32."""
 
-    luma: Tensor
-
     def __init__(self, bins: int, *, normalise: bool) -> None:
         super().__init__()
         self.bins, self.normalise = bins, normalise
-        # A constant of the graph: an exporter rounds numbers inside it to single precision.
-        luma = torch.tensor((0.299, 0.587, 0.114), dtype=torch.float64, device="cpu")
-        self.register_buffer("luma", luma.reshape(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        grey = (images.double() * self.luma).sum(1).round()
-        spectrum = torch.fft.fftshift(torch.fft.fft2(grey), dim=(-2, -1))
-        power = 10 * torch.log((spectrum.real + EPSILON) ** 2 + spectrum.imag**2)
+        # From NumPy: an exporter rounds Python's numbers to single precision.
+        luma = torch.from_numpy(LUMA).to(images.device)
+        grey = (images.double() * luma).sum(1).round()
+        if max(grey.shape[-2:]) <= BY_MATRIX:
+            real, imaginary = dft2(grey)
+        else:
+            spectrum = torch.fft.fft2(grey)
+            real, imaginary = spectrum.real, spectrum.imag
+        # Frequencies that vanish keep only what was added, not the rounding of one library or another.
+        real, imaginary = (torch.where(part.abs() < VANISHING, 0.0, part) for part in (real, imaginary))
+        # 20 ln|F + epsilon|, with epsilon brought to 1: exporters drop what they take for adding nothing.
+        power = 10 * torch.log((real / EPSILON + 1) ** 2 + (imaginary / EPSILON) ** 2) + 20 * math.log(
+            EPSILON
+        )
+        power = torch.fft.fftshift(power, dim=(-2, -1))
         profile = _ring_means(power.flatten(1), images.shape[-2], images.shape[-1])
         if profile.shape[1] != self.bins:
             profile = nn.functional.interpolate(

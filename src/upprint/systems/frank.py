@@ -17,6 +17,7 @@ after five without a lower validation loss, best weights kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -44,7 +45,10 @@ CARD = SystemCard(
     parameters=137_189,
     input=InputRule(tile=256, exact=True),
     departures=(
-        "The DCT is taken in double precision: the logarithm magnifies rounding of small coefficients.",
+        (
+            "The DCT is taken in double precision, and coefficients below 1e-9, which is rounding, count as "
+            "0: the logarithm would magnify what one library rounds and another does not."
+        ),
         "A coefficient that does not vary over the training set becomes 0; theirs divides by zero.",
         (
             "Statistics are those of the logarithms, as in training. Their script for new statistics leaves "
@@ -78,6 +82,7 @@ FREDECT = OfficialLayout(
 """DCTAnalysis.pth, dct_mean and dct_var (float64, 3 x 224 x 224)."""
 
 
+VANISHING = 1e-9
 STILL = 1e-12
 """A variance up to this is rounding: the coefficient does not vary."""
 
@@ -85,22 +90,25 @@ STILL = 1e-12
 class StandardisedLogDct(nn.Module):
     """f: (N, 3, side, side) in [0, 255] -> (N, 3, side, side) float32."""
 
-    basis: Tensor
     mean: Tensor
     variance: Tensor
 
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
-        # A constant of the graph: an exporter rounds numbers inside it to single precision.
-        basis = dct_basis(side, dtype=torch.float64, device=torch.device("cpu"))
-        self.register_buffer("basis", basis, persistent=False)
+        # No buffer: `float()` would round it to single precision, and so would an exporter in the graph.
+        self.basis = dct_basis(side, dtype=torch.float64, device=torch.device("cpu")).numpy()
         self.register_buffer("mean", torch.zeros(3, side, side))
         self.register_buffer("variance", torch.ones(3, side, side))
 
     def logarithms(self, images: Tensor) -> Tensor:
         check_side(images, self.side, "frank")
-        return torch.log((self.basis @ images.double() @ self.basis.T).abs() + FLOOR)
+        basis = torch.from_numpy(self.basis).to(images.device)
+        magnitudes = (basis @ images.double() @ basis.T).abs()
+        # Coefficients that vanish keep only the floor, not the rounding of one library or another.
+        magnitudes = torch.where(magnitudes < VANISHING, 0.0, magnitudes)
+        # ln(|X| + floor), with the floor brought to 1: exporters drop what they take for adding nothing.
+        return torch.log(magnitudes / FLOOR + 1) + math.log(FLOOR)
 
     def forward(self, images: Tensor) -> Tensor:
         deviation = torch.where(self.variance > STILL, self.variance, torch.inf).sqrt()
