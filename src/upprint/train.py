@@ -36,7 +36,7 @@ from upprint import __version__
 from upprint.allocator import keep_pages
 from upprint.checkpoints import load_parts
 from upprint.curves import draw_curves
-from upprint.data.loader import Batches, CropRule, Crops, pairs
+from upprint.data.loader import Batches, CropRule, Crops, pairs, with_blends
 from upprint.data.representations import CacheRule, Representations
 from upprint.data.sample import Sample
 from upprint.detector import Detector, Fitted
@@ -340,7 +340,7 @@ def fit(
 
 def detector_task(config: TrainConfig, *, resumed: bool) -> Task:
     """A whole detector on training crops, or D alone on what f made of them."""
-    train, validation = training_samples(config.data)
+    train, validation = (with_blends(part, config.crops) for part in training_samples(config.data))
     units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
     detector = create(config.system, **config.options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     load_all(detector, config.init_files)

@@ -6,7 +6,8 @@ A unit is what shares its random draws: one picture, or a photo with its generat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch.utils.data import Dataset, Sampler
 
 from upprint.data.protocol import whole_copies
 from upprint.data.sample import GENERATED, REAL, Sample
+from upprint.data.selfblend import read_face, self_blend
 from upprint.images import decode
 from upprint.perturb import parse
 from upprint.preprocess import center_crop, repeat_to, resize
@@ -39,6 +41,8 @@ class CropRule:
         small: how a picture smaller than the crop is repeated: with the phase of the 8x8 grid kept, as the
             scan does, or in whole copies, as the NPR authors do on GenImage.
         augment: perturbation text (see upprint.perturb), drawn per unit on a window twice the crop.
+        blend: "self" makes every photo's generated twin by blending it with itself (see
+            upprint.data.selfblend), in the place of all other rules.
     """
 
     crop: int = 224
@@ -47,6 +51,7 @@ class CropRule:
     flip: bool = True
     small: Literal["grid", "whole"] = "grid"
     augment: str = ""
+    blend: Literal["none", "self"] = "none"
 
     def __post_init__(self) -> None:
         if self.crop < 32:
@@ -123,8 +128,22 @@ class Crops(Dataset[tuple[Tensor, float]]):
         index, seed = draw
         sample = self.samples[index]
         pixels = decode(sample.path).pixels if self._cache is None else self._cache[index]
-        crop = self._crop(pixels, self.rule, seed)
+        if self.rule.blend == "self":
+            rng = np.random.default_rng(seed)
+            face = read_face(Path(sample.path))
+            pair = self_blend(pixels, face, self.rule.crop, rng, training=self._crop is random_crop)
+            crop = pair[sample.label]
+        else:
+            crop = self._crop(pixels, self.rule, seed)
         return torch.from_numpy(crop.transpose(2, 0, 1).copy()), float(sample.label)
+
+
+def with_blends(samples: Sequence[Sample], rule: CropRule) -> list[Sample]:
+    """Where twins are made by blending: the photos, and each once more as generated; generated ones go."""
+    if rule.blend == "none":
+        return list(samples)
+    photos = [sample for sample in samples if sample.label == REAL]
+    return photos + [replace(photo, label=GENERATED) for photo in photos]
 
 
 def pairs(samples: Sequence[Sample]) -> list[tuple[int, ...]]:
