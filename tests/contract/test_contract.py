@@ -1,7 +1,8 @@
 """What every registered system must do; a new file in systems/ is tested here without being named.
 
 Where the published size is too slow for a test, NAME.toml beside this file gives the builder options of a
-smaller one, and what else it needs: `side` of the pictures, `lr` and `steps`. The published size is counted
+smaller one, and what else it needs: `side` of the pictures, `lr`, `steps`, and `warm` where a network says
+nothing before its BatchNorm layers have seen a batch. The published size is counted
 on the meta device of torch, which allocates nothing.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from upprint.card import SystemCard
@@ -38,6 +39,7 @@ class Small:
     side: int = 64
     lr: float = 2e-4
     steps: int = 6
+    warm: bool = False
 
 
 def small(system: str) -> Small:
@@ -77,11 +79,20 @@ def differ(a: Detector, b: Detector) -> list[str]:
 
 
 def fitted(system: str, seed: int = 0) -> Detector:
-    """Built, and what needs whole passes over data has had them."""
+    """Built, what needs whole passes over data has had them, and (`warm`) BatchNorm has seen a batch."""
     detector = build(system, seed)
+    images, labels = tiny_set(system)
+    norms = [m for m in detector.modules() if isinstance(m, nn.BatchNorm2d) and small(system).warm]
     with torch.no_grad():
-        detector.eval().fit(lambda: [tiny_set(system)])
-    return detector
+        detector.eval().fit(lambda: [(images, labels)])
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.momentum = None  # take the batch's statistics as they are
+        if norms:
+            detector.train()(images)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+    return detector.eval()
 
 
 def test_card(system: str) -> None:
