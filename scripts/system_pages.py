@@ -67,6 +67,9 @@ def _facts(card: SystemCard, carried: bool) -> Iterator[tuple[str, str]]:
     yield "kind", _whose(card)
     yield "idea", card.idea
     yield "parameters", f"{card.parameters:,}"
+    yield "trained by", "steps on a loss" if card.trained_by == "gradient" else "one fit to all pictures"
+    if card.needs:
+        yield "needs", card.needs
     yield "options", ", ".join(f"`{key} = {value}`" for key, value in card.options.items()) or "as published"
     tiles = f"{rule.tile} × {rule.tile} tiles at multiples of {rule.grid} pixels, {rule.budget} per picture"
     yield "input", f"{tiles}; its logit is their {rule.pooling}"

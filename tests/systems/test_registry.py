@@ -25,7 +25,7 @@ def test_names_are_sorted_and_buildable() -> None:
 
 
 def test_a_miss_names_what_is_near_and_all_there_is() -> None:
-    with pytest.raises(UnknownSystem, match=r"no system 'nrp'; did you mean npr\?.*known: .*npr"):
+    with pytest.raises(UnknownSystem, match=r"no system 'nrp'; did you mean npr\b.*\?.*known: .*npr"):
         create("nrp")
     with pytest.raises(UnknownSystem) as caught:
         create("zzzzzz")

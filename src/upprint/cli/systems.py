@@ -57,6 +57,8 @@ def _list(cards: dict[str, SystemCard], shipped: set[str], torch: bool) -> None:
             name, card.title, str(card.year), faithful, "yes" if name in shipped else "needs weights"
         )
     console.print(table, markup=False)
+    if more := [name for name, card in sorted(cards.items()) if card.needs]:
+        console.print(f"Weights of others, see `upprint systems NAME`: {', '.join(more)}", markup=False)
     if not torch:
         console.print(
             "Systems without shipped weights are listed with: pip install 'upprint[train]'", markup=False
@@ -88,6 +90,9 @@ def _print_card(card: SystemCard, shipped: bool) -> None:
     line("kind", "reproduces the paper" if card.faithful else "ours")
     line("idea", card.idea)
     line("parameters", f"{card.parameters:,}")
+    line("trained by", "steps on a loss" if card.trained_by == "gradient" else "one fit to all pictures")
+    if card.needs:
+        line("needs", card.needs)
     line("options", ", ".join(f"{key}={value}" for key, value in card.options.items()) or "as published")
     line("input", f"{budget}; picture's logit is their {rule.pooling}")
     line("scans", "yes, weights are shipped" if shipped else "needs weights: train or import them")

@@ -89,7 +89,7 @@ def self_blend(
         pair = _both(pair, rng)
     box = _crop_box(face, target.shape[:2], rng, training=training)
     real, blended = (
-        np.asarray(Image.fromarray(x).crop(box).resize((side, side), Image.BILINEAR)) for x in pair
+        np.asarray(Image.fromarray(x).crop(box).resize((side, side), Image.Resampling.BILINEAR)) for x in pair
     )
     return real, blended
 
@@ -125,7 +125,7 @@ def _blurred(x: Floats, sigma: float, radius: int) -> Floats:
 
 
 def _resized(x: Floats, height: int, width: int) -> Floats:
-    image = Image.fromarray(x.astype(np.float32)).resize((width, height), Image.BILINEAR)
+    image = Image.fromarray(x.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, dtype=np.float64)
 
 
@@ -170,8 +170,8 @@ def _source_look(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         height, width = x.shape[:2]
         factor = int(rng.choice((2, 4)))
         image = Image.fromarray(np.rint(x).astype(np.uint8))
-        small = image.resize((max(1, width // factor), max(1, height // factor)), Image.NEAREST)
-        return np.asarray(small.resize((width, height), Image.BILINEAR))
+        small = image.resize((max(1, width // factor), max(1, height // factor)), Image.Resampling.NEAREST)
+        return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))
     alpha, lightness = rng.uniform(0.2, 0.5), rng.uniform(0.5, 1.0)
     padded = np.pad(x, ((1, 1), (1, 1), (0, 0)), mode="reflect")
     total = sum(padded[i : i + x.shape[0], j : j + x.shape[1]] for i in range(3) for j in range(3))
@@ -187,8 +187,10 @@ def _moved(pixels: Pixels, mask: Floats, rng: np.random.Generator) -> tuple[Pixe
     x0, y0 = (width - 1) / 2, (height - 1) / 2
     affine = (1 / scale, 0, x0 - (x0 + dx) / scale, 0, 1 / scale, y0 - (y0 + dy) / scale)
     size = (width, height)
-    image = Image.fromarray(pixels).transform(size, Image.AFFINE, affine, Image.BILINEAR)
-    moved = Image.fromarray(mask.astype(np.float32)).transform(size, Image.AFFINE, affine, Image.BILINEAR)
+    image = Image.fromarray(pixels).transform(size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+    moved = Image.fromarray(mask.astype(np.float32)).transform(
+        size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR
+    )
     return np.asarray(image), np.asarray(moved, dtype=np.float64)
 
 

@@ -136,7 +136,7 @@ class ClipVision(nn.Module):
         self.size = SIZES[name]
         self.vision_model = VisionModel(self.size)
         self.visual_projection = nn.Linear(self.size.width, self.size.features, bias=False)
-        self.register_load_state_dict_post_hook(_note_loading)
+        self.register_load_state_dict_post_hook(_note_loading)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         features: Tensor = self.visual_projection(self.vision_model(x))

@@ -82,13 +82,14 @@ class MBConv(nn.Module):
         x = functional.silu(self._bn0(self._expand_conv(inputs))) if self.expands else inputs
         x = functional.silu(self._bn1(self._depthwise_conv(x)))
         squeezed = functional.silu(self._se_reduce(x.mean((-2, -1), keepdim=True)))
-        x = self._bn2(self._project_conv(torch.sigmoid(self._se_expand(squeezed)) * x))
+        x = torch.sigmoid(self._se_expand(squeezed)) * x
+        out: Tensor = self._bn2(self._project_conv(x))
         if not self.adds:
-            return x
+            return out
         if self.training and self.drop > 0:
-            kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop
-            x = x * kept / (1 - self.drop)
-        return x + inputs
+            kept = torch.rand(len(out), 1, 1, 1, device=out.device) >= self.drop
+            out = out * kept / (1 - self.drop)
+        return out + inputs
 
 
 class EfficientNet(nn.Module):
@@ -128,12 +129,18 @@ class EfficientNet(nn.Module):
         self._fc: nn.Linear | None = None
         if outputs is not None:
             self._fc = nn.Linear(self.features, outputs)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # as in TensorFlow's own code
+                fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels // module.groups
+                nn.init.normal_(module.weight, 0, math.sqrt(2 / fan_out))
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.silu(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
             x = block(x)
-        pooled = self._dropout(functional.silu(self._bn1(self._conv_head(x))).mean((-2, -1)))
+        pooled: Tensor = self._dropout(functional.silu(self._bn1(self._conv_head(x))).mean((-2, -1)))
         if self._fc is None:
             return pooled
         logits: Tensor = self._fc(pooled)

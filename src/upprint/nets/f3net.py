@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from upprint.nets.xception import Xception
 from upprint.ops.dct import dct_basis
+from upprint.ops.sizes import check_side
 from upprint.result import ConfigError
-from upprint.systems._sizes import check_side
 
 WINDOW, STRIDE, PADDING, LFS_BANDS = 10, 2, 4, 6
 LUMA = (0.299, 0.587, 0.114)
@@ -150,7 +152,7 @@ class F3Network(nn.Module):
         if self.mode != "mix":
             return [network(y) for network, y in zip(networks, maps, strict=True)]
         maps = [network.stem(y) for network, y in zip(networks, maps, strict=True)]  # type: ignore[operator]
-        for name in (*networks[0].names, "block12"):  # type: ignore[union-attr]
+        for name in (*cast(Xception, networks[0]).names, "block12"):
             maps = [network.get_submodule(name)(y) for network, y in zip(networks, maps, strict=True)]
             if name in MIX_AT:
                 maps = self.mix[name](maps)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,7 +17,7 @@ def _keras(network: nn.Module) -> nn.Module:
 
 def dense_of(network: nn.Module) -> nn.Linear:
     """The first Dense layer, the one that penalties concern."""
-    return cast(nn.Linear, next(m for m in network.modules() if isinstance(m, nn.Linear)))
+    return next(m for m in network.modules() if isinstance(m, nn.Linear))
 
 
 def linear(side: int) -> nn.Module:

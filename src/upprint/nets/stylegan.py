@@ -88,7 +88,7 @@ class StyleGanDiscriminator(nn.Module):
         self._append(Layer((width(4), width(4) + 1, 3, 3)))
         self._append(Layer((width(2), 16 * width(4))))
         self._append(Layer((1, width(2)), gain=1))
-        self.register_load_state_dict_post_hook(_note_loading)
+        self.register_load_state_dict_post_hook(_note_loading)  # type: ignore[no-untyped-call]
 
     def _append(self, layer: Layer) -> None:
         self.add_module(f"layer{self.count}", layer)

@@ -32,7 +32,8 @@ def _move(x: Tensor, noise: Tensor, now: float, then: float, *, clip: bool) -> T
     if clip:
         start = start.clamp(-1, 1)
         noise = (x - now**0.5 * start) / (1 - now) ** 0.5
-    return then**0.5 * start + (1 - then) ** 0.5 * noise
+    moved: Tensor = then**0.5 * start + (1 - then) ** 0.5 * noise
+    return moved
 
 
 def reconstruct(x: Tensor, predict: Predictor, count: int = 20, *, clip: bool = True) -> Tensor:

@@ -17,13 +17,16 @@ def cut_space(x: Tensor) -> Tensor:
     """
     spectrum = torch.fft.fft2(x, norm="ortho")
     keep = ~(_middle(x.shape[-2], x)[:, None] & _middle(x.shape[-1], x)[None])
-    return torch.fft.ifft2(spectrum * keep, norm="ortho").real
+    high: Tensor = torch.fft.ifft2(spectrum * keep, norm="ortho").real
+    return high
 
 
 def cut_channels(x: Tensor) -> Tensor:
     """The same along the channel axis alone."""
     spectrum = torch.fft.fft(x, dim=1, norm="ortho")
-    return torch.fft.ifft(spectrum * ~_middle(x.shape[1], x)[:, None, None], dim=1, norm="ortho").real
+    kept = spectrum * ~_middle(x.shape[1], x)[:, None, None]
+    high: Tensor = torch.fft.ifft(kept, dim=1, norm="ortho").real
+    return high
 
 
 def _middle(size: int, x: Tensor) -> Tensor:
@@ -31,4 +34,5 @@ def _middle(size: int, x: Tensor) -> Tensor:
     shifted."""
     shifted = torch.arange(size, device=x.device)
     inside = (shifted >= size // 2 - size // 4) & (shifted < size // 2 + size // 4)
-    return torch.fft.ifftshift(inside)
+    unshifted: Tensor = torch.fft.ifftshift(inside)
+    return unshifted

@@ -64,4 +64,5 @@ def whiten(x: Tensor) -> Tensor:
     magnitude = (spectrum.abs() / math.sqrt(height * width)).to(x.dtype)
     # The filter without its input: x s² / (v + s²) over x.
     gain = wiener_gain(magnitude[:, None], variance[:, None])[:, 0]
-    return torch.fft.ifft2(spectrum * gain).real.to(x.dtype)
+    out: Tensor = torch.fft.ifft2(spectrum * gain).real.to(x.dtype)
+    return out

@@ -8,9 +8,10 @@ f   ImageNet standardisation.
 D   torchvision's ResNet-50 with one logit, started from ImageNet weights: 23,510,081 parameters.
 
 Recipe (configs/cnndetection_paper.toml): shorter side to 256, blur with sigma U[0, 3] and JPEG of quality
-30..100, each with probability 0.5 (or 0.1), crop 224², flip, Adam 1e-4, batch 64; whenever validation accuracy
-has not gained 0.001 for five epochs the rate is divided by 10, until it would fall below 1e-6. Test: centre crop
-224² or whole pictures, never resized.
+30..100, each with probability 0.5 (or 0.1), crop 224², flip, Adam 1e-4, batch 64; whenever validation
+accuracy
+has not gained 0.001 for five epochs the rate is divided by 10, until it would fall below 1e-6. Test: centre
+crop 224² or whole pictures, never resized.
 """
 
 from __future__ import annotations

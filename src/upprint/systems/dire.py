@@ -30,12 +30,12 @@ from upprint.detector import Batches, Detector
 from upprint.nets.denoiser import DiffusersDenoiser, SmallDenoiser
 from upprint.nets.resnet import resnet
 from upprint.ops.ddim import STEPS, chosen_steps, reconstruct, signal_shares
+from upprint.ops.sizes import check_side
 from upprint.ops.standardise import Standardise
 from upprint.result import ConfigError
 from upprint.systems._official import OfficialLayout
 from upprint.systems._pretrained import RESNET50
 from upprint.systems._registry import register
-from upprint.systems._sizes import check_side
 
 OWN_RATE = 1e-3
 
@@ -127,7 +127,7 @@ class Dire(nn.Module):
                 noised = (share.sqrt() * x.cpu() + (1 - share).sqrt() * noise).to(x.device)
                 loss = functional.mse_loss(self.denoiser(noised, step.to(x.device)), noise.to(x.device))
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
             self.denoiser.requires_grad_(False)
         return {}

@@ -30,10 +30,10 @@ from upprint.detector import Batches, Detector
 from upprint.nets import frank as nets
 from upprint.nets.resnet import resnet
 from upprint.ops.dct import FLOOR, dct_basis
+from upprint.ops.sizes import check_side
 from upprint.result import ConfigError
 from upprint.systems._official import OfficialLayout
 from upprint.systems._registry import register
-from upprint.systems._sizes import check_side
 
 CARD = SystemCard(
     name="frank",

@@ -98,7 +98,8 @@ class Perturbation(nn.Module):
         for layer, before in zip(self.up, reversed(kept), strict=True):
             y = layer(torch.cat((y, before), 1))
         real, imaginary = self.out(y).chunk(2, 1)
-        return torch.fft.ifft2(torch.complex(real, imaginary), norm="ortho").real
+        made: Tensor = torch.fft.ifft2(torch.complex(real, imaginary), norm="ortho").real
+        return made
 
 
 class Perturbed(nn.Module):

@@ -66,7 +66,8 @@ class FrequencyNetwork(nn.Module):
             for part in ("realconv", "imagconv"):
                 self.add_module(f"{part}{place}", nn.Conv2d(width, width, 1, bias=False))
         trunk = ResNet((3, 4), head="fc1")
-        self.maxpool, self.layer1, self.layer2 = trunk.maxpool, trunk.layer1, trunk.layer2
+        self.maxpool = trunk.maxpool
+        self.layer1, self.layer2 = (trunk.get_submodule(name) for name in ("layer1", "layer2"))
         self.fc1 = trunk.head
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,7 +27,6 @@ from torch.nn import functional
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
 from upprint.nets.efficientnet import EfficientNet
-from upprint.nets.margin import margin
 from upprint.ops.standardise import Standardise
 from upprint.result import ConfigError
 from upprint.systems._official import OfficialLayout
@@ -130,9 +130,9 @@ class Ensemble(nn.Module):
     def origins(self, name: str, height: int, width: int) -> list[tuple[int, int]]:
         """Top-left corners of a network's patches in a picture of this size."""
         if name == "A":
-            draw = torch.Generator().manual_seed(SEED)
-            tops = torch.randint(height - self.patch + 1, (self.random,), generator=draw, device="cpu")
-            lefts = torch.randint(width - self.patch + 1, (self.random,), generator=draw, device="cpu")
+            draw = np.random.default_rng(SEED)
+            tops = draw.integers(height - self.patch + 1, size=self.random)
+            lefts = draw.integers(width - self.patch + 1, size=self.random)
             return list(zip(tops.tolist(), lefts.tolist(), strict=True))
         rows = range(0, height - self.patch + 1, step(height, self.patch, self.rows))
         columns = range(0, width - self.patch + 1, step(width, self.patch, self.columns))
@@ -145,7 +145,7 @@ class Ensemble(nn.Module):
             places = self.origins(name, x.shape[-2], x.shape[-1])
             cut = [x[..., top : top + self.patch, left : left + self.patch] for top, left in places]
             if torch.is_grad_enabled() or torch.compiler.is_compiling():
-                yield net(torch.stack(cut, 1).flatten(0, 1)).unflatten(0, (len(x), len(places)))
+                yield net(torch.stack(cut, 1).flatten(0, 1)).unflatten(0, (-1, len(places)))
             else:  # the same, patch by patch: some 200 of them would fill the memory
                 yield torch.stack([net(part) for part in cut], 1)
 
@@ -165,7 +165,7 @@ class GanDetection(Detector):
         assert isinstance(network, Ensemble)
         losses = []
         for logits in network.patch_logits(self.representation(images)):
-            margins = margin(logits.float().flatten(0, 1)).unflatten(0, logits.shape[:2])
+            margins = logits[..., 1].float() - logits[..., 0].float()
             spread = labels.to(margins)[:, None].expand_as(margins)
             losses.append(functional.binary_cross_entropy_with_logits(margins, spread))
         return torch.stack(losses).mean()

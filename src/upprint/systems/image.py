@@ -26,9 +26,9 @@ from torch.nn import functional
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
 from upprint.nets.margin import margin
+from upprint.ops.sizes import check_side
 from upprint.ops.standardise import Standardise
 from upprint.systems._registry import register
-from upprint.systems._sizes import check_side
 
 SIDE = 128
 BASE, MAX = 1024, 512
@@ -59,7 +59,7 @@ CARD = SystemCard(
 
 def width(level: int) -> int:
     """Channels at level s: min(1024 / 2^s, 512)."""
-    return min(BASE // 2**level, MAX)
+    return min(BASE >> level, MAX)
 
 
 class Equalised(nn.Module):

@@ -26,12 +26,12 @@ from upprint.card import InputRule, SystemCard
 from upprint.detector import Batches, Detector
 from upprint.nets.resnet import resnet
 from upprint.nets.stylegan import StyleGanDiscriminator
+from upprint.ops.sizes import check_side
 from upprint.ops.standardise import Standardise
 from upprint.result import ConfigError
 from upprint.systems._official import OfficialLayout
 from upprint.systems._pretrained import RESNET50, Pretrained
 from upprint.systems._registry import register
-from upprint.systems._sizes import check_side
 
 HEAD_STD = 0.02
 OWN_BASE, OWN_MOST, OWN_RATE = 2048, 64, 1e-3
@@ -170,7 +170,7 @@ class DiscriminatorGradient(nn.Module):
                 judged = self.discriminator(x)[:, 0]
                 loss = functional.binary_cross_entropy_with_logits(judged, 1 - labels.to(judged))
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
             self.discriminator.requires_grad_(False)
         return {}

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Batches, Detector
 from upprint.ops.noise import noise_residual, remove_means, whiten
+from upprint.ops.sizes import check_side
 from upprint.result import DataError
 from upprint.systems._registry import register
-from upprint.systems._sizes import check_side
 
 GREY = (0.29893602, 0.58704307, 0.11402090)
 KNEE, SPREAD = 252.0, 6.0
@@ -107,7 +107,8 @@ class Fingerprints(nn.Module):
         residual = residual - residual.mean(1, keepdim=True)
         known = known - known.mean(1, keepdim=True)
         norms = residual.norm(dim=1)[:, None] * known.norm(dim=1)[None]
-        return residual @ known.T / norms.clamp(min=1e-12)
+        rho: Tensor = residual @ known.T / norms.clamp(min=1e-12)
+        return rho
 
     def forward(self, x: Tensor) -> Tensor:
         rho = self.correlations(x)

@@ -25,12 +25,12 @@ from upprint.card import InputRule, SystemCard
 from upprint.detector import Batches, Detector
 from upprint.nets.clip import SIZES, TEXT, ClipVision, from_openai
 from upprint.nets.neighbours import NearestNeighbours
+from upprint.ops.sizes import check_side
 from upprint.ops.standardise import Standardise
 from upprint.result import ConfigError
 from upprint.systems._official import OfficialLayout
 from upprint.systems._pretrained import Pretrained
 from upprint.systems._registry import register
-from upprint.systems._sizes import check_side
 
 HEAD_STD = 0.02
 
