@@ -176,7 +176,7 @@ def page(choice: Choice) -> str:
     order = list(choice.variants)
     found.sort(key=lambda facts: (order.index(facts["variant"]), facts["seed"]))
     lines = [
-        "# How the default detector was chosen",
+        "# Choosing the default detector",
         "",
         f"Made by `{COMMAND}` from `configs/choose_default.toml`. Do not edit by hand.",
         "",

@@ -11,6 +11,7 @@ their original bytes, saved again and reduced. What the numbers are measured on 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from judging import Judge, held_out, judges, measure, score
-from upprint.card import Calibration, Number, SystemCard
+from upprint.card import Calibration, MapTest, Number, SystemCard
 from upprint.checkpoints import load_detector
 from upprint.data.sample import GENERATED, REAL, Sample
 from upprint.data.split import position
@@ -40,6 +41,10 @@ SHIPPED = ROOT / "src" / "upprint" / "weights"
 COMMAND = "python scripts/ship.py CONFIG --run RUN --twins TWINS --photos PHOTOS --generated GENERATED"
 FORMS = {"original bytes": "", "jpeg(75)": "jpeg(75)", "resize(0.5)": "resize(0.5)"}
 FPRS, TAIL_FPR, INCONCLUSIVE = ("0.01", "0.05"), "0.001", 0.10
+INTERIM = (
+    "An interim instance, trained in minutes on one processor core: the first of a line, not a detector to "
+    "rely on."
+)
 METRICS = (
     "auroc",
     "average_precision",
@@ -65,6 +70,8 @@ def main() -> None:
     config = read_config(arguments.config)
     config = replace(config, data=replace(config.data, root=str(arguments.twins)))
     system = config.system
+    before = arguments.out / f"{system}.json"
+    maps = tested_maps(before, arguments.run / f"{system}.safetensors")
     arguments.out.mkdir(parents=True, exist_ok=True)
     weights = arguments.out / f"{system}.safetensors"
     shutil.copyfile(arguments.run / f"{system}.safetensors", weights)
@@ -81,13 +88,25 @@ def main() -> None:
         for judge in judges(arguments.photos, arguments.generated, arguments.twins, config.data.hold_out):
             numbers += measured(judge, shipped.path, work, arguments.results / f"{system}_shipped")
         final = with_numbers(SystemCard.read(shipped.card_path), detector.card.limits, numbers)
+        final = replace(final, maps=maps)
         shipped.card_path.write_text(final.to_json(), encoding="utf-8")
     print(json.dumps([f"{n.data}: {n.protocol}: {n.metric} {n.value:.3f}" for n in numbers], indent=1))
 
 
+def tested_maps(card: Path, weights: Path) -> tuple[MapTest, ...]:
+    """What `upprint where` found out about these weights' maps, from the card that stands there."""
+    if not card.exists():
+        return ()
+    standing = SystemCard.read(card)
+    same = standing.weights is not None and (
+        standing.weights.safetensors_sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
+    )
+    return standing.maps if same else ()
+
+
 def with_numbers(card: SystemCard, limits: Sequence[str], numbers: Sequence[Number]) -> SystemCard:
     """The card with its numbers, and with what they say about its limits in words."""
-    words = list(limits)
+    words = [*limits, INTERIM]
     for number in numbers:
         if number.metric == "auroc" and "mean" in number.protocol:
             side = "below chance" if number.value < 0.5 else "above chance (50)"
@@ -167,7 +186,6 @@ def measured(judge: Judge, model: Path, work: Path, folder: Path) -> list[Number
     shutil.rmtree(folder / judge.name, ignore_errors=True)
     for result in evaluation.results:
         results.write(result, folder / judge.name)
-    shutil.copyfile(work / f"{judge.name}.jsonl", folder / judge.name / "predictions.jsonl")
     today = datetime.now(UTC).date().isoformat()
     numbers = []
     for metric in METRICS:

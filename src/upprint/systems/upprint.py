@@ -1,4 +1,4 @@
-"""upprint: the default detector.
+"""upprint: ours, a candidate for the default detector; no weights are shipped yet.
 
 Idea: the print of up-sampling lies in how a pixel relates to the others of its 2x2 block, whichever of them
 one starts from, and in how blocks relate to each other; and it lies everywhere, so every place can be asked.
@@ -104,10 +104,10 @@ def upprint(
     depths: Sequence[int] = (2, 2, 3),
     experts: int = 1,
 ) -> Detector:
-    """The default detector, or one of the variants that it was chosen from.
+    """The candidate, or one of the variants to choose from.
 
     Args:
-        representation: f; "phases" is the default's.
+        representation: f; "phases" unless another is tried.
         widths, depths: of the network's stages.
         experts: heads that a gate weighs at every place.
     """
