@@ -139,7 +139,7 @@ def main() -> None:
         path.write_bytes(data)
         history = history_of(data)
         with Image.open(path) as photo:
-            made = Image.fromarray(twin.make(np.asarray(photo)))
+            made = Image.fromarray(twin.make([np.asarray(photo)])[0])
         made.save(
             HERE / f"{scene.__name__}_twin.jpg",
             "JPEG",

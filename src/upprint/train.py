@@ -143,11 +143,6 @@ class RunConfig:
     licence: str = "not stated"
     """Under what terms the weights may be used."""
 
-    @property
-    def init_files(self) -> tuple[str, ...]:
-        files = (self.init,) if isinstance(self.init, str) else self.init
-        return files if any(files) else ()
-
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise ConfigError("training length: give exactly one of epochs and steps")
@@ -176,6 +171,11 @@ class TrainConfig(RunConfig):
     """Batches hold photos together with their twins, which share every random draw."""
     representations: CacheRule | None = None
     """Compute f once, keep it on disk and train D on it alone; by default f is computed in every step."""
+
+    @property
+    def init_files(self) -> tuple[str, ...]:
+        files = (self.init,) if isinstance(self.init, str) else self.init
+        return files if any(files) else ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

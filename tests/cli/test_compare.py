@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from upprint.cli import compare as command  # noqa: F401  (registers the command)
 from upprint.cli import scan as other_command  # noqa: F401  (an app with two commands keeps their names)
-from upprint.cli._app import app
+from upprint.cli._app import app, console
 from upprint.evaluate.predictions import Header, Row, header_line, row_line
 from upprint.result import DataError
 
@@ -34,7 +34,7 @@ def run(*arguments: object) -> str:
 
 
 def test_better_is_printed_when_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(console, "width", 160)
     good, bad, same = write(tmp_path, "good", 3.0), write(tmp_path, "bad", 0.0), write(tmp_path, "badly", 0.1)
     out = tmp_path / "found.json"
     text = run(good, bad, "--draws", 199, "--out", out)

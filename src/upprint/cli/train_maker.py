@@ -12,9 +12,7 @@ from upprint.cli._app import app, console, stderr
 
 @app.command(name="train-maker")
 def train_maker(
-    name: Annotated[
-        str, typer.Argument(help="Recipe: unit-stages[-norm][-vqCODES][-sr]-sSEED; see the forge's guide.")
-    ],
+    name: Annotated[str, typer.Argument(help="Name of a recipe, such as bilinear-3-instance-s5.")],
     photos: Annotated[Path, typer.Option(help="Folder of camera-made pictures.")],
     out: Annotated[Path, typer.Option(help="Folder for the weights; an unfinished run in it goes on.")],
     seed: Annotated[int | None, typer.Option(help="Another seed than the recipe's.")] = None,

@@ -107,7 +107,8 @@ def _figure(matplotlib: Any, report: Report, curve: Curve) -> Any:
         axes.set_xlabel(f"{curve.name}: {_UNITS.get(curve.axis, curve.axis)}")
         axes.grid(axis="y", linewidth=0.4, alpha=0.5)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=7, frameon=False)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=7, frameon=False)
     return figure
 
 

@@ -13,7 +13,8 @@ def extend(images: Tensor, multiple: int, least: int = 1) -> Tensor:
     """
     for dim in (-2, -1):
         size = images.shape[dim]
-        wanted = torch.sym_max((size + multiple - 1) // multiple * multiple, least)
+        whole = (size + multiple - 1) // multiple * multiple
+        wanted = torch.sym_max(whole, least)  # type: ignore[no-untyped-call]
         if torch.compiler.is_exporting() or wanted != size:
             inside = torch.arange(wanted, device=images.device).clamp(max=size - 1)
             images = images.index_select(dim, inside)

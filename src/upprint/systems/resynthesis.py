@@ -63,7 +63,7 @@ CARD = SystemCard(
         ),
         (
             "End-to-end training reaches Φ. Their released code builds Φ without gradients and never "
-            "updates it; its option `--lr-sr`, meant for Φ, scales the classifier's gradients instead."
+            "updates it; its option lr_sr, meant for Φ, scales the classifier's gradients instead."
         ),
         (
             "Pictures are degraded one by one with probability 1/2, as the paper says; their train.py "

@@ -70,7 +70,7 @@ def _median(images: Tensor) -> Tensor:
 
 def _wavelet(images: Tensor) -> Tensor:
     """Haar details (horizontal, vertical, diagonal) of every 2x2 block: 9 channels at half resolution."""
-    a, b, c, d = phases(images)[..., :12].split(3, dim=3)
+    a, b, c, d = torch.split(phases(images)[..., :12], 3, dim=3)
     return torch.cat((a - b + c - d, a + b - c - d, a - b - c + d), 3)
 
 
