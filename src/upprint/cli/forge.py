@@ -43,6 +43,9 @@ def forge(
     seed: Annotated[int, typer.Option(help="Of crops, reductions and null operations.")] = 0,
 ) -> None:
     """Make an aligned generated twin of every photo: same size, same JPEG history, other pixels."""
+    from upprint.result import require
+
+    require("torch", extra="train", purpose="forging")
     from upprint.forge.prepare import Preparation
     from upprint.forge.run import ForgeConfig
 

@@ -36,6 +36,9 @@ def train_maker(
 
     from rich.progress import Progress
 
+    from upprint.result import require
+
+    require("torch", extra="train", purpose="training a maker")
     from upprint.forge.makers import find_recipe
     from upprint.forge.run import training_photos
     from upprint.forge.train_maker import MakerTraining
