@@ -151,6 +151,43 @@ def test_several_makers_share_a_folder_and_the_layout_reads_them(photos: Path, t
     assert not both.skipped
 
 
+def test_gathering_leaves_a_journal_that_another_run_writes_alone(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    forge(photos, out, Maker("inv", 8, {}, invert), SMALL)
+    journal = out / "forge-inv.jsonl"
+    with journal.open("a") as file:
+        file.write('{"path": "photos/half a li')
+    before = journal.read_bytes()
+    forge(photos, out, Maker("other", 8, {}, invert), SMALL)
+    assert journal.read_bytes() == before
+    assert len(rows_of(out)) == 12
+
+
+def test_photos_of_many_sizes_do_not_pile_up(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for index in range(20):
+        Image.fromarray(picture(index, 40 + 8 * index, 40)).save(root / f"{index:02d}.png")
+    read_before_first: list[int] = []
+
+    def counting(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        read_before_first.append(done[-1] if done else 0)
+        return invert(pictures)
+
+    done: list[int] = []
+    config = ForgeConfig(longest=None, smallest=32, batch=2)
+    result = forge(
+        root,
+        tmp_path / "out",
+        Maker("inv", 8, {}, counting),
+        config,
+        progress=lambda now, _total: done.append(now),
+    )
+    assert result.made == 20
+    assert read_before_first[0] < 8
+    assert len(rows_of(tmp_path / "out")) == 40
+
+
 def test_the_manifest_splits_as_training_does(tmp_path: Path) -> None:
     for index in range(12):
         (tmp_path / "photos" / "ab"[index % 2]).mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,8 @@ COLUMNS = (
     "parameters",
     "sha256",
 )
+_WAITING = 4
+"""At most so many batches' worth of photos wait for others of their size."""
 SPLIT_SEED = 0
 """The seed that training splits with, so that the manifest's split is the one that training uses."""
 
@@ -151,6 +153,7 @@ def forge(
     settings = {"maker": maker.name, "parameters": maker.parameters, **asdict(config)}
     _same_settings(out / f"forge-{maker.name}.json", settings)
     journal = out / f"forge-{maker.name}.jsonl"
+    _cut_torn(journal)
     finished = {row["source"] for row in _journal(journal)}
     made = kept = done = 0
     refused: list[str] = []
@@ -179,6 +182,9 @@ def forge(
                     made += 1
                     if len(group) == config.batch:
                         finish(waiting.pop(pair.photo.shape))
+                    elif sum(map(len, waiting.values())) == _WAITING * config.batch:
+                        # Photos of many sizes: memory is bounded, a batch that never fills is not waited for.
+                        finish(waiting.pop(next(iter(waiting))))
             done += 1
             progress(done, len(files))
         for group in waiting.values():
@@ -298,12 +304,20 @@ def _same_settings(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _journal(path: Path) -> list[dict[str, Any]]:
-    """Rows of whole pairs; a torn last line or a photo without its twin is cut off the file."""
+    """Rows of whole pairs. Only reads: another run may be writing this file."""
+    return [json.loads(line) for line in _whole(path)]
+
+
+def _cut_torn(path: Path) -> None:
+    """Cut off what a killed run left unfinished: a torn last line, or a photo without its twin."""
+    whole = "".join(_whole(path))
+    if path.exists() and len(whole.encode()) != path.stat().st_size:
+        path.write_text(whole, encoding="utf-8")
+
+
+def _whole(path: Path) -> list[str]:
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]
-    whole = whole[: len(whole) // 2 * 2]
-    if len(whole) != len(lines):
-        path.write_text("".join(whole), encoding="utf-8")
-    return [json.loads(line) for line in whole]
+    return whole[: len(whole) // 2 * 2]
