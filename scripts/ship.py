@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,14 +26,14 @@ from judging import Judge, held_out, judges, measure, score
 from upprint.card import Calibration, MapTest, Number, SystemCard
 from upprint.checkpoints import load_detector
 from upprint.data.sample import GENERATED, REAL, Sample
-from upprint.data.split import position
+from upprint.data.split import training_part
 from upprint.evaluate import results
 from upprint.evaluate.calibrate import fit_calibration
 from upprint.evaluate.model import open_model
 from upprint.evaluate.tail import exponential_threshold
 from upprint.export import export_with_report
 from upprint.images import find_images
-from upprint.train import SPLIT_SEED, TrainConfig, read_config, training_samples
+from upprint.train import TrainConfig, read_config, training_samples
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "src" / "upprint" / "weights"
@@ -171,12 +170,12 @@ def validation_photos(photos: Path, config: TrainConfig) -> list[Sample]:
     """The photos whose pairs fell to validation, in their original bytes."""
     from upprint.forge.run import key_of
 
-    kept = []
-    for path in find_images([photos]):
-        key = key_of(photos, path)
-        held = any(fnmatchcase(key, pattern) for pattern in config.data.hold_out)
-        if not held and position(key, SPLIT_SEED) >= 1 - config.data.validation:
-            kept.append(Sample(path, REAL, "", "real", key))
+    keys = {path: key_of(photos, path) for path in find_images([photos])}
+    kept = [
+        Sample(path, REAL, "", "real", key)
+        for path, key in keys.items()
+        if training_part(key, config.data.validation, config.data.hold_out) == "validation"
+    ]
     return kept
 
 

@@ -46,9 +46,6 @@ from upprint.stopping import Stopping, StoppingConfig
 from upprint.systems import create
 from upprint.systems._pretrained import load_all
 
-SPLIT_SEED = 0
-"""One seed for every run, so that a photo kept for validation once is kept from training always."""
-
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -507,7 +504,7 @@ def learning_rate(config: OptimiserConfig, step: int, total: int, steps_per_epoc
 def training_samples(config: DataConfig) -> tuple[list[Sample], list[Sample]]:
     """(training, validation) samples, split by source; held-out sources are in neither."""
     from upprint.data.layouts import read
-    from upprint.data.split import split
+    from upprint.data.split import SPLIT_SEED, split
 
     samples = read(Path(config.root), config.layout, **config.options).samples
     shares = {"train": 1 - config.validation, "validation": config.validation}

@@ -13,11 +13,11 @@ import torch
 from PIL import Image, ImageFilter
 
 from upprint.data.layouts import read
-from upprint.data.split import split
+from upprint.data.split import SPLIT_SEED, split
 from upprint.forge.align import crop_aligned, encode_like, history_of
 from upprint.forge.batched import batched
 from upprint.forge.prepare import Preparation
-from upprint.forge.run import SPLIT_SEED, ForgeConfig, Maker, forge, training_photos
+from upprint.forge.run import ForgeConfig, Maker, forge, training_photos
 from upprint.forge.taesd import TinyAutoencoder, maker
 from upprint.result import DataError, WeightsError
 

@@ -13,6 +13,9 @@ from pathlib import Path
 from upprint.data.sample import Sample
 from upprint.result import ConfigError, DataError
 
+SPLIT_SEED = 0
+"""One seed for every training and forging, so that a photo kept for validation once is kept always."""
+
 
 def split(
     samples: Iterable[Sample],
@@ -54,7 +57,7 @@ def split(
     unused = set(hold_out_sources)
     for sample in samples:
         if sample.source not in home:
-            matched = {p for p in hold_out_sources if fnmatchcase(sample.source, p) or p == sample.source}
+            matched = held_by(sample.source, hold_out_sources)
             unused -= matched
             home[sample.source] = held_out if matched else _part(sample.source, seed, names, fractions)
         parts[home[sample.source]].append(sample)
@@ -64,6 +67,19 @@ def split(
             "expected source keys or patterns such as 'flickr/*'"
         )
     return {name: tuple(members) for name, members in parts.items()}
+
+
+def held_by(source: str, hold_out_sources: Collection[str]) -> set[str]:
+    """Those of the source keys and patterns that hold this source out."""
+    return {p for p in hold_out_sources if fnmatchcase(source, p) or p == source}
+
+
+def training_part(source: str, validation: float, hold_out_sources: Collection[str]) -> str:
+    """Where training puts a source: "test" if held out, else "train" or "validation" by `SPLIT_SEED`."""
+    if held_by(source, hold_out_sources):
+        return "test"
+    shares = {"train": 1 - validation, "validation": validation}
+    return _part(source, SPLIT_SEED, [name for name, share in shares.items() if share > 0], shares)
 
 
 def position(source: str, seed: int) -> float:

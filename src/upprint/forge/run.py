@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from upprint.allocator import keep_pages
-from upprint.data.split import position
+from upprint.data.split import training_part
 from upprint.forge.align import History, crop_aligned, encode_like, history_of, usable
 from upprint.forge.prepare import Preparation, match_spectrum, null_operation, reduce_photo
 from upprint.images import decode_bytes, find_images
@@ -49,8 +48,6 @@ COLUMNS = (
 )
 _WAITING = 4
 """At most so many batches' worth of photos wait for others of their size."""
-SPLIT_SEED = 0
-"""The seed that training splits with, so that the manifest's split is the one that training uses."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +196,7 @@ def training_photos(photos: Path, validation: float, hold_out: Collection[str]) 
         DataError: there is none.
     """
     found = find_images([photos])
-    paths = [path for path in found if _split(key_of(photos, path), validation, hold_out) == "train"]
+    paths = [path for path in found if training_part(key_of(photos, path), validation, hold_out) == "train"]
     if not paths:
         raise DataError(f"{photos}: no photo left for training; expected a folder of photos")
     return paths
@@ -257,7 +254,7 @@ def _write(
             "generator": maker.name if label else "real",
             "source": pair.key,
             "group": parts[0] if len(parts) > 1 else "",
-            "split": _split(pair.key, config.validation, config.hold_out),
+            "split": training_part(pair.key, config.validation, config.hold_out),
             "seed": config.preparation.seed,
             "prepared": pair.prepared,
             "history": pair.history.text,
@@ -266,13 +263,6 @@ def _write(
             "parameters": json.dumps(maker.parameters, sort_keys=True) if label else "",
             "sha256": _save(pixels, out / relative),
         }
-
-
-def _split(key: str, validation: float, hold_out: Collection[str]) -> str:
-    """As `upprint.data.split.split` deals training and validation, with the held-out sources as test."""
-    if any(fnmatchcase(key, pattern) for pattern in hold_out):
-        return "test"
-    return "train" if position(key, SPLIT_SEED) < 1 - validation else "validation"
 
 
 def _save(pixels: Pixels, path: Path) -> str:

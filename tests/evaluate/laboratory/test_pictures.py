@@ -10,11 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from upprint.data.split import position
+from upprint.data.split import SPLIT_SEED, position
 from upprint.evaluate.laboratory.config import LaboratoryConfig
 from upprint.evaluate.laboratory.pictures import listing, test_crop, training_batches, windows
 from upprint.result import ConfigError, DataError, ImageError
-from upprint.train import SPLIT_SEED
 
 Make = Callable[..., LaboratoryConfig]
 

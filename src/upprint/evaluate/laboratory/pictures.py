@@ -22,12 +22,11 @@ from upprint import perturb
 from upprint.data.layouts import read
 from upprint.data.loader import Batches, CropRule, Draw, random_crop
 from upprint.data.sample import GENERATED, REAL, Sample
-from upprint.data.split import position, split
+from upprint.data.split import SPLIT_SEED, position, split
 from upprint.evaluate.laboratory.config import LaboratoryConfig, chosen
 from upprint.images import decode
 from upprint.preprocess import center_crop
 from upprint.result import DataError, Progress
-from upprint.train import SPLIT_SEED
 
 Pixels = NDArray[np.uint8]
 Pair = tuple[Sample, Sample]
