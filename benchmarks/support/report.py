@@ -40,14 +40,14 @@ class Claim:
     unit: str = "×"
 
     def as_json(self) -> dict[str, Any]:
-        middle = median(self.values)
+        middle = _short(median(self.values))  # what is printed is what is judged
         reached = middle >= self.bar if self.sense == "at least" else middle <= self.bar
         return {
             "text": self.text,
             "sense": self.sense,
             "bar": self.bar,
             "unit": self.unit,
-            "median": _short(middle),
+            "median": middle,
             "min": _short(min(self.values)),
             "max": _short(max(self.values)),
             "rounds": len(self.values),
