@@ -40,8 +40,8 @@ SHIPPED = ROOT / "src" / "upprint" / "weights"
 COMMAND = "python scripts/ship.py CONFIG --run RUN --twins TWINS --photos PHOTOS --generated GENERATED"
 FORMS = {"original bytes": "", "jpeg(75)": "jpeg(75)", "resize(0.5)": "resize(0.5)"}
 FPRS, TAIL_FPR, INCONCLUSIVE = ("0.01", "0.05"), "0.001", 0.10
-INTERIM = (
-    "An interim instance, trained in minutes on one processor core: the first of a line, not a detector to "
+SMALL = (
+    "A small instance, trained in minutes on one processor core with a few hundred photos: not a detector to "
     "rely on."
 )
 METRICS = (
@@ -105,7 +105,7 @@ def tested_maps(card: Path, weights: Path) -> tuple[MapTest, ...]:
 
 def with_numbers(card: SystemCard, limits: Sequence[str], numbers: Sequence[Number]) -> SystemCard:
     """The card with its numbers, and with what they say about its limits in words."""
-    words = [*limits, INTERIM]
+    words = [*limits, SMALL]
     for number in numbers:
         if number.metric == "auroc" and "mean" in number.protocol:
             side = "below chance" if number.value < 0.5 else "above chance (50)"

@@ -30,11 +30,14 @@ class InputRule:
     """The network takes pictures of exactly `tile` pixels, because it has weights for every position."""
     budget: int = 9
     """Tiles per picture by default; `--tiles all` lifts it."""
+    batch: int = 8
+    """Tiles that are scored together at most. Memory grows with it (about 15 MB a tile in NPR), speed hardly;
+    a graph whose tensors are large is faster one by one."""
     pooling: Pooling = "mean"
     """How the tile logits become the picture's logit."""
 
     def __post_init__(self) -> None:
-        for name in ("tile", "grid", "budget"):
+        for name in ("tile", "grid", "budget", "batch"):
             if getattr(self, name) < 1:
                 raise CardError(f"input rule: {name} is {getattr(self, name)}, expected at least 1")
 

@@ -16,6 +16,7 @@ import shlex
 import sys
 import time
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -113,7 +114,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunConfig:
+class RunConfig(ABC):
     """What every run depends on, whatever it trains. Exactly one of `epochs` and `steps` is given."""
 
     out: str
@@ -148,9 +149,14 @@ class RunConfig:
         if self.batch < 1:
             raise ConfigError(f"batch {self.batch}: expected a positive number")
 
-    def task(self, *, resumed: bool) -> Task:
-        """Read the data and build what is trained; `resumed` runs get their weights from a checkpoint."""
-        raise NotImplementedError
+    @abstractmethod
+    def task(self, *, resumed: bool, progress: Progress) -> Task:
+        """Read the data and build what is trained; `resumed` runs get their weights from a checkpoint.
+
+        Args:
+            resumed: there is a checkpoint.
+            progress: called with (batch, batches) where something is fitted before the first step.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +172,9 @@ class TrainConfig(RunConfig):
     crops: CropRule = field(default_factory=CropRule)
     paired: bool = False
     """Batches hold photos together with their twins, which share every random draw."""
+    fit_crops: Literal["central", "random"] = "central"
+    """What a part that learns without steps is fitted on: every picture's central crop once, as published
+    systems are, or `epochs` (or `steps`) of random crops, as steps would see them."""
     representations: CacheRule | None = None
     """Compute f once, keep it on disk and train D on it alone; by default f is computed in every step."""
 
@@ -179,8 +188,8 @@ class TrainConfig(RunConfig):
         if self.paired and self.batch % 2:
             raise ConfigError(f"batch {self.batch}: expected an even number, because batches hold pairs")
 
-    def task(self, *, resumed: bool) -> Task:
-        return detector_task(self, resumed=resumed)
+    def task(self, *, resumed: bool, progress: Progress) -> Task:
+        return detector_task(self, resumed=resumed, progress=progress)
 
 
 TASKS = {
@@ -258,7 +267,7 @@ def fit(
     fabric.seed_everything(config.seed, verbose=False)
 
     checkpoint = out / "last.ckpt"
-    task = config.task(resumed=checkpoint.exists())
+    task = config.task(resumed=checkpoint.exists(), progress=progress)
     if not task.by_steps:
         return _finish_fitted(fabric, task, out)
     model, optimiser = fabric.setup(task.trainee, make_optimiser(task.trainee, config.optimiser))
@@ -335,7 +344,7 @@ def fit(
     return weights
 
 
-def detector_task(config: TrainConfig, *, resumed: bool) -> Task:
+def detector_task(config: TrainConfig, *, resumed: bool, progress: Progress) -> Task:
     """A whole detector on training crops, or D alone on what f made of them."""
     train, validation = (with_blends(part, config.crops) for part in training_samples(config.data))
     units = pairs(train) if config.paired else [(index,) for index in range(len(train))]
@@ -343,7 +352,7 @@ def detector_task(config: TrainConfig, *, resumed: bool) -> Task:
     load_all(detector, config.init_files)
     load_parts(detector, config.parts)
     if not resumed:
-        fit_parts(detector, train, config)
+        fit_parts(detector, train, units, config, progress)
     trainee = detector
     training: Crops | Representations
     held: Crops | Representations
@@ -370,8 +379,14 @@ def detector_task(config: TrainConfig, *, resumed: bool) -> Task:
     )
 
 
-def fit_parts(detector: Detector, samples: list[Sample], config: TrainConfig) -> None:
-    """Fit what learns from whole passes, on the central crops of the training pictures in their order.
+def fit_parts(
+    detector: Detector,
+    samples: list[Sample],
+    units: Sequence[tuple[int, ...]],
+    config: TrainConfig,
+    progress: Progress = lambda _done, _total: None,
+) -> None:
+    """Fit what learns from whole passes: on the central crops in their order, or on `epochs` of random ones.
 
     Raises:
         DataError: there are none.
@@ -380,12 +395,19 @@ def fit_parts(detector: Detector, samples: list[Sample], config: TrainConfig) ->
         return
     if not samples:
         raise DataError("no training pictures after the split; expected at least one")
-    crops = Crops(samples, config.crops, training=False, cache=config.data.cache)
+    crops = Crops(samples, config.crops, training=config.fit_crops == "random", cache=config.data.cache)
+    if config.fit_crops == "random":
+        sampler = Batches(units, batch=config.batch, seed=config.seed, start=0, stop=0)
+        sampler.stop = config.steps or (config.epochs or 0) * sampler.steps_per_epoch
+        draws = list(sampler)
+    else:
+        draws = [[(i, i) for i in indices] for indices in _chunks(range(len(crops)), config.batch)]
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        for indices in _chunks(range(len(crops)), config.batch):
-            images, labels = zip(*(crops[index, index] for index in indices), strict=True)
-            yield torch.stack(images), torch.tensor(labels)
+        loader = DataLoader(crops, batch_sampler=draws, num_workers=config.workers)
+        for done, (images, labels) in enumerate(loader, start=1):
+            yield images, labels
+            progress(done, len(draws))
 
     with torch.no_grad():
         detector.eval().fit(batches)

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -158,7 +159,7 @@ def _phi_squared(generated: Floats, real: Floats) -> Floats:
 # --- tests -------------------------------------------------------------------------------------------------
 
 
-class _Test:
+class _Test(ABC):
     """A column ready to be tested: `statistic` of dealt labels (b, n), `value` under file weights (b, n)."""
 
     kind: Literal["auroc", "cramers_v"]
@@ -167,14 +168,14 @@ class _Test:
     def of(labels: Labels, column: Column) -> _Test:
         return _Numeric(labels, column) if column.categories is None else _Categorical(labels, column)
 
-    def statistic(self, dealt: Floats) -> Floats:
-        raise NotImplementedError
+    @abstractmethod
+    def statistic(self, dealt: Floats) -> Floats: ...
 
-    def value(self, weights: Floats) -> Floats:
-        raise NotImplementedError
+    @abstractmethod
+    def value(self, weights: Floats) -> Floats: ...
 
-    def tail(self, observed: float, mean: float, variance: float) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def tail(self, observed: float, mean: float, variance: float) -> float: ...
 
 
 class _Numeric(_Test):

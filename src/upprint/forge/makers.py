@@ -83,7 +83,11 @@ def load_maker(path: Path) -> Maker:
     state = {key: t.float() if t.is_floating_point() else t for key, t in half.items()}
     if "recipe" not in metadata:
         raise WeightsError(f"{path}: not a maker's weights (no recipe in its metadata); see train-maker")
-    recipe = build(Recipe, json.loads(metadata["recipe"]), f"{path}: recipe", WeightsError)
+    try:
+        raw = json.loads(metadata["recipe"])
+    except json.JSONDecodeError as error:
+        raise WeightsError(f"{path}: its recipe is not JSON ({error}); train the maker again") from error
+    recipe = build(Recipe, raw, f"{path}: recipe", WeightsError)
     model = build_network(recipe)
     check_state(model.state_dict(), state, str(path))
     model.load_state_dict(state)
@@ -107,7 +111,8 @@ def open_maker(name: str) -> Maker:
     path = SHIPPED / f"{recipe.name}.safetensors"
     if not path.is_file():
         raise ConfigError(
-            f"maker {name!r} has no shipped weights; train it: upprint train-maker {name} --photos DIR"
+            f"maker {name!r} has no shipped weights; train it: upprint train-maker {name} --photos DIR "
+            "--out DIR"
         )
     return load_maker(path)
 

@@ -39,7 +39,7 @@ class SmallDenoiser(nn.Module):
         for layer in self.down:
             kept.append(functional.silu(layer(kept[-1])))
         y = functional.silu(self.middle(kept[-1] + when))
-        for layer, before in zip(self.up, reversed(kept), strict=False):
+        for layer, before in zip(self.up, reversed(kept[-len(self.up) :]), strict=True):
             y = functional.silu(layer(torch.cat((y, before), 1)))
         out: Tensor = self.last(torch.cat((y, kept[0]), 1))
         return out

@@ -91,7 +91,7 @@ class Xception(nn.Module):
         blocks = [Block(*sizes, 2, 2, relu_first=place > 0) for place, sizes in enumerate(ENTRY)]
         blocks += [Block(728, 728, 3) for _ in range(middle)]
         self.names = [f"block{place}" for place in range(1, len(blocks) + 1)][:last]
-        for name, block in zip(self.names, blocks, strict=False):
+        for name, block in zip(self.names, blocks[: len(self.names)], strict=True):
             self.add_module(name, block)
         self.whole = last is None
         if self.whole:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from upprint.nets.perceptual import Restorer, SmallPerceptual, restoration_loss
 from upprint.ops.degrade import noise
+from upprint.result import Progress
 from upprint.resynthesis.parts import save_part
 from upprint.resynthesis.patches import Patches
 from upprint.train import RunConfig, Task, training_samples
@@ -33,7 +34,7 @@ class PerceptualConfig(RunConfig):
     noise: float = 25.0
     half: bool = True
 
-    def task(self, *, resumed: bool) -> Task:  # noqa: ARG002 - nothing is prepared before the first step
+    def task(self, *, resumed: bool, progress: Progress) -> Task:  # noqa: ARG002 - nothing is prepared before
         """Patches of real photos; see the base class."""
         train, validation = training_samples(self.data)
         patches = Patches(train, self.patch, training=True, cache=self.data.cache)

@@ -19,7 +19,7 @@ from upprint.nets.rdn import RDN
 from upprint.nets.vgg import Vgg19
 from upprint.ops.degrade import AUXILIARIES, STRENGTHS, Auxiliary, Variant, block_mean, degrade
 from upprint.ops.reconstruction import LossName, reconstruction_loss
-from upprint.result import ConfigError
+from upprint.result import ConfigError, Progress
 from upprint.resynthesis.parts import save_part
 from upprint.resynthesis.patches import Patches
 from upprint.train import RunConfig, Task, training_samples
@@ -61,7 +61,7 @@ class ResynthesiserConfig(RunConfig):
                 "a file (or \"torch-cache\") with 'vgg19' and 'small', and none with 'none'"
             )
 
-    def task(self, *, resumed: bool) -> Task:
+    def task(self, *, resumed: bool, progress: Progress) -> Task:  # noqa: ARG002
         """Patches of real photos; see the base class."""
         train, validation = training_samples(self.data)
         patches = Patches(train, self.patch, training=True, cache=self.data.cache)

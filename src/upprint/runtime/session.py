@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upprint import images, preprocess, provenance
-from upprint.card import SystemCard
+from upprint.card import InputRule, SystemCard
 from upprint.result import ConfigError, ScanResult, WeightsError
 from upprint.runtime import calibration as scales
 from upprint.runtime import calibration_file, engines
@@ -24,9 +24,6 @@ from upprint.runtime.store import DEFAULT_SYSTEM, find, read_verified
 
 if TYPE_CHECKING:
     from PIL import Image
-
-CHUNK = 8
-"""Tiles per run of the network. Memory grows with it (about 15 MB a tile for NPR), speed hardly."""
 
 Pixels = NDArray[np.uint8]
 
@@ -76,7 +73,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded picture on its way to the network: its facts, and its tiles in batches of at most CHUNK."""
+    """A decoded picture on its way to the network: its facts, and its tiles in batches."""
 
     path: str
     width: int
@@ -118,7 +115,7 @@ class Scorer:
     def prepare(self, picture: images.DecodedImage, path: str) -> Prepared:
         """Cut the tiles. A picture larger than its tiles is let go here: waiting then costs little."""
         padded, origins = self._layout(picture.pixels)
-        batches: Iterable[Pixels] = _batches(padded, origins, self.card.input.tile)
+        batches: Iterable[Pixels] = _batches(padded, origins, self.card.input)
         if len(origins) * self.card.input.tile**2 <= picture.width * picture.height:
             batches = list(batches)
         told = provenance.read(picture.data, path=path).summary() if picture.data else None
@@ -154,7 +151,7 @@ class Scorer:
             repeated to that size first.
         """
         padded, origins = self._layout(pixels)
-        batches = _batches(padded, origins, self.card.input.tile)
+        batches = _batches(padded, origins, self.card.input)
         return np.concatenate([self.session.run(batch)[0] for batch in batches]), origins
 
     def _layout(self, pixels: Pixels) -> tuple[Pixels, list[tuple[int, int]]]:
@@ -213,9 +210,10 @@ def tile_budget(tiles: int | str | None, card: SystemCard) -> int | None:
     return int(number)
 
 
-def _batches(pixels: Pixels, origins: list[tuple[int, int]], side: int) -> Iterator[Pixels]:
-    for start in range(0, len(origins), CHUNK):
-        group = origins[start : start + CHUNK]
+def _batches(pixels: Pixels, origins: list[tuple[int, int]], rule: InputRule) -> Iterator[Pixels]:
+    side = rule.tile
+    for start in range(0, len(origins), rule.batch):
+        group = origins[start : start + rule.batch]
         yield np.stack([pixels[top : top + side, left : left + side] for top, left in group])
 
 

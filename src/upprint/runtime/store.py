@@ -9,7 +9,7 @@ from pathlib import Path
 from upprint.card import SystemCard
 from upprint.result import UnknownSystem, WeightsError
 
-DEFAULT_SYSTEM = "npr"
+DEFAULT_SYSTEM = "upprint"
 
 
 def shipped() -> dict[str, Path]:

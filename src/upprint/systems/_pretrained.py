@@ -52,7 +52,7 @@ def load_all(detector: Detector, paths: Sequence[str]) -> None:
         raise WeightsError(
             f"init: {len(paths)} files for system {detector.card.name!r}, which takes {wanted}"
         )
-    for part, path in zip(parts, paths, strict=False):
+    for part, path in zip(parts[: len(paths)], paths, strict=True):
         if path:
             load_pretrained(detector, part, Path(path))
 

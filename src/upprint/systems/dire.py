@@ -29,6 +29,7 @@ from upprint.card import InputRule, SystemCard
 from upprint.detector import Batches, Detector
 from upprint.nets.denoiser import DiffusersDenoiser, SmallDenoiser
 from upprint.nets.resnet import resnet
+from upprint.ops.augment import random_crop
 from upprint.ops.ddim import STEPS, chosen_steps, reconstruct, signal_shares
 from upprint.ops.sizes import check_side
 from upprint.ops.standardise import Standardise
@@ -101,11 +102,7 @@ class Dire(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         maps = self.maps(images)
         if self.training and self.crop < self.side:
-            room = self.side - self.crop + 1
-            top, left = (int(torch.randint(room, (1,))) for _ in range(2))
-            maps = maps[..., top : top + self.crop, left : left + self.crop]
-            mirrored = torch.rand(len(maps), 1, 1, 1, device=maps.device) < 0.5
-            maps = torch.where(mirrored, maps.flip(-1), maps)
+            maps = random_crop(maps, self.crop)
         out: Tensor = self.standardise(maps)
         return out
 

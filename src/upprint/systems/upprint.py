@@ -1,122 +1,143 @@
-"""upprint: ours, a candidate for the default detector; no weights are shipped yet.
+"""upprint: ours, the default detector.
 
-Idea: the print of up-sampling lies in how a pixel relates to the others of its 2x2 block, whichever of them
-one starts from, and in how blocks relate to each other; and it lies everywhere, so every place can be asked.
+Idea: a decoder that up-samples ties neighbouring pixels to each other in ways that no sensor does. Which
+value of a small residual stands beside which, counted over a tile, says so; a linear rule on counts has few
+parameters, so that what is learnt from twins by some makers holds for pictures by others.
 
-f   all four phases of each 2x2 block against the block's mean, and the block's mean against its
-    neighbourhood (`upprint.ops.phases`): 15 channels at half the resolution, exact on integers, free of
-    brightness and colour.
-D   a small residual network whose output is a map of local logits; their mean is the picture's logit
-    (`upprint.nets.local`).
+f   luma in whole numbers, at full and half size; four high-pass residuals of each, quantised to seven levels;
+    joint histograms of neighbours along, across and diagonally (`upprint.ops.cooccurrence`), folded by
+    symmetry, and their square roots. After steganalysis (SPAM, rich models); Nataraj et al., Detecting GAN
+    generated fake images using co-occurrence matrices (2019), counted pixels in this way.
+D   Fisher's linear discriminant, fitted in one pass (`upprint.nets.discriminant`). Its output is log odds.
 
 Recipe (configs/upprint.toml): photos and their aligned twins by makers of several families, same size, same
-history, in pairs that share every random draw.
+history, random crops in pairs that share every draw. Why this and not a network: docs/default.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from upprint.card import SystemCard
+from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
-from upprint.nets.local import LocalNet
-from upprint.ops.npr import npr
-from upprint.ops.phases import CHANNELS, phases
+from upprint.nets.discriminant import HistogramDiscriminant
+from upprint.ops.cooccurrence import (
+    GAINS,
+    KINDS,
+    SMALLEST,
+    UNIT,
+    folding,
+    halved,
+    histograms,
+    luma,
+    padded,
+    within,
+)
+from upprint.ops.cooccurrence import residuals as residuals_of
+from upprint.result import ConfigError
 from upprint.systems._registry import register
-
-Input = Literal["phases", "npr", "npr3", "median", "wavelet", "noise", "pixels"]
 
 CARD = SystemCard(
     name="upprint",
     title="upprint",
-    paper="none: ours; the idea comes from Tan et al., CVPR 2024 (NPR)",
+    paper="none: ours; features after Fridrich and Kodovský, Rich models for steganalysis, IEEE TIFS 2012",
     year=2026,
     faithful=False,
-    idea="all four phases of every 2x2 block, into a small network that scores every place",
-    parameters=994_337,
+    idea="which value of a small residual stands beside which, counted, into a linear discriminant",
+    parameters=513,
+    trained_by="fit",
+    input=InputRule(tile=256, batch=1),
     limits=(
         "Strong JPEG, resizing and blur remove the evidence; what is left is weak below JPEG quality 75.",
         "A picture that a camera, an editor or a super-resolution network enlarged can carry a like print.",
+        "A score is about a whole tile: small generated regions are diluted.",
     ),
 )
 
 
-class Representation(nn.Module):
-    """f: (N, 3, H, W) in [0, 255] to residuals of about unit size, (N, C, h, w), float32."""
+CELL = 32
+"""Side of a cell of the map, in pixels."""
 
-    def __init__(self, kind: Input) -> None:
+
+class Cooccurrences(nn.Module):
+    """f: (N, 3, H, W) in [0, 255] to local histograms, (N, d, ceil(H / 32), ceil(W / 32)) float32.
+
+    Args:
+        residuals: names of `upprint.ops.cooccurrence.GAINS`.
+        steps: widths of a level, in units of the residual's gain.
+        scales: 1 is full size, 2 is half.
+    """
+
+    def __init__(self, names: Sequence[str], steps: Sequence[float], scales: Sequence[int]) -> None:
         super().__init__()
-        self.of, self.channels, self.stride, self.scale = _REPRESENTATIONS[kind]
+        unknown = sorted(set(names) - set(GAINS))
+        if unknown or not names:
+            raise ConfigError(f"residuals {unknown or 'none'}: expected some of {', '.join(GAINS)}")
+        if not scales or not set(scales) <= {1, 2}:
+            raise ConfigError(f"scales {list(scales)}: expected 1, 2 or both")
+        self.names, self.steps, self.scales = tuple(names), tuple(steps), tuple(scales)
 
     def forward(self, images: Tensor) -> Tensor:
-        residual = self.of(images.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        if not residual.is_floating_point():
-            residual = residual.float()
-        return residual * self.scale
+        smallest = SMALLEST * max(self.scales)
+        if min(images.shape[-2:]) < smallest:
+            raise ConfigError(
+                f"upprint: a picture of {images.shape[-1]}x{images.shape[-2]} pixels, expected {smallest} or "
+                "more each way; repeat it up to a tile"
+            )
+        # Counts are exact in float32 and in nothing narrower.
+        with torch.autocast(images.device.type, enabled=False):
+            if torch.compiler.is_exporting():
+                return self._histograms(luma(images))
+            # One by one: what is counted of a batch is too much for a cache and takes twice the time.
+            return torch.cat([self._histograms(luma(image[None])) for image in images])
 
+    def _histograms(self, y: Tensor) -> Tensor:
+        found = []
+        height, width = y.shape[1:]
+        y = padded(y, CELL)
+        for scale in self.scales:
+            if scale == 2:
+                y, height, width = halved(y), height // 2, width // 2
+            maps, inside = residuals_of(y), within(y, height, width)
+            for name in self.names:
+                horizontal, *vertical = maps[name]
+                other = vertical[0] if vertical else None
+                for step in self.steps:
+                    level = step * GAINS[name] * UNIT * scale**2
+                    found.append(histograms(horizontal, other, level, inside, CELL // scale))
+        return torch.cat(found, 1).flatten(1, 2)
 
-def _median(images: Tensor) -> Tensor:
-    """x minus the median of its 3x3 neighbourhood, the border repeated."""
-    x = functional.pad(images.permute(0, 3, 1, 2).float(), (1, 1, 1, 1), mode="replicate")
-    windows = x.unfold(2, 3, 1).unfold(3, 3, 1).flatten(4)
-    return images.float() - windows.median(-1).values.permute(0, 2, 3, 1)
-
-
-def _wavelet(images: Tensor) -> Tensor:
-    """Haar details (horizontal, vertical, diagonal) of every 2x2 block: 9 channels at half resolution."""
-    a, b, c, d = torch.split(phases(images)[..., :12], 3, dim=3)
-    return torch.cat((a - b + c - d, a + b - c - d, a - b - c + d), 3)
-
-
-def _noise(images: Tensor) -> Tensor:
-    """x minus the mean of its 3x3 neighbourhood."""
-    x = images.permute(0, 3, 1, 2).float()
-    mean = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return (x - mean).permute(0, 2, 3, 1)
-
-
-def _pixels(images: Tensor) -> Tensor:
-    return images.float() - 127.5
-
-
-_REPRESENTATIONS: dict[str, tuple[Callable[[Tensor], Tensor], int, int, float]] = {
-    "phases": (phases, CHANNELS, 1, 1 / 32),
-    "npr": (lambda x: npr(x, 2, 1, dims=(1, 2)), 3, 2, 1 / 8),
-    "npr3": (lambda x: npr(x, 3, 1, dims=(1, 2)), 3, 2, 1 / 8),
-    "median": (_median, 3, 2, 1 / 8),
-    "wavelet": (_wavelet, 9, 1, 1 / 32),
-    "noise": (_noise, 3, 2, 1 / 8),
-    "pixels": (_pixels, 3, 2, 1 / 64),
-}
-"""Input: function on (N, H, W, 3), channels, stride of the stem, scale."""
+    @property
+    def size(self) -> int:
+        """d."""
+        kinds = sum(KINDS[name] for name in self.names)
+        return kinds * len(self.steps) * len(self.scales) * int(folding().shape[1])
 
 
 @register
 def upprint(
-    representation: Input = "phases",
-    widths: Sequence[int] = (32, 64, 128),
-    depths: Sequence[int] = (2, 2, 3),
-    experts: int = 1,
+    residuals: Sequence[str] = ("d1", "d2", "corner", "square"),
+    steps: Sequence[float] = (1.0,),
+    scales: Sequence[int] = (1, 2),
+    ridge: float = 5e-3,
 ) -> Detector:
-    """The candidate, or one of the variants to choose from.
+    """The default detector, or one of the variants that it was chosen from.
 
     Args:
-        representation: f; "phases" unless another is tried.
-        widths, depths: of the network's stages.
-        experts: heads that a gate weighs at every place.
+        residuals: which are counted.
+        steps: widths of a level; several give several histograms of each residual.
+        scales: 1 is full size, 2 is half.
+        ridge: of the discriminant.
+
+    Raises:
+        ConfigError: an unknown residual or scale.
     """
-    f = Representation(representation)
-    network = LocalNet(f.channels, widths, depths, stem_stride=f.stride, experts=experts)
+    f = Cooccurrences(residuals, steps, scales)
     options = {
-        "representation": representation,
-        "widths": list(widths),
-        "depths": list(depths),
-        "experts": experts,
-    }
-    return Detector(f, network, replace(CARD, options=options))
+        "residuals": list(residuals), "steps": list(steps), "scales": list(scales), "ridge": ridge
+    }  # fmt: skip
+    return Detector(f, HistogramDiscriminant(f.size, ridge), replace(CARD, options=options))
