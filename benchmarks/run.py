@@ -29,6 +29,7 @@ NAMES = (
     "network",
     "scan_512",
     "scan_tiles",
+    "scan_default",
     "scan_12mp",
     "startup",
     "training_step",

@@ -17,6 +17,10 @@ SPREAD = 3.5
 """Standard deviation of the random network's logits, about that of a trained one."""
 
 
+SYSTEM = "npr"
+"""What the bars are about: the reference is the official NPR network."""
+
+
 @dataclass(frozen=True)
 class Model:
     """An exported graph with its card beside it, and the torch weights that it was made from."""
@@ -40,9 +44,9 @@ def resolve(path: Path | None, folder: Path) -> Model:
     Raises:
         ConfigError: the torch weights, which the reference needs, are not beside the graph.
     """
-    if path is None and store.DEFAULT_SYSTEM not in store.shipped():
+    if path is None and SYSTEM not in store.shipped():
         return random_model(folder)
-    onnx, card = store.find(store.DEFAULT_SYSTEM if path is None else path)
+    onnx, card = store.find(SYSTEM if path is None else path)
     named = card.weights.safetensors if card.weights else ""
     weights = onnx.with_name(named) if named else onnx.with_suffix(".safetensors")
     if not weights.is_file():

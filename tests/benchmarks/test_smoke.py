@@ -24,6 +24,7 @@ NAMES = {
     "scan_12mp",
     "scan_512",
     "scan_tiles",
+    "scan_default",
     "startup",
     "training_step",
     "verdicts",
