@@ -2,7 +2,7 @@
 
 ONNX Runtime in fp32 is the reference: its results do not depend on the number of threads, bit for bit.
 OpenVINO runs bf16 where the processor multiplies in bf16, fp32 elsewhere; the pixel differences stay
-integers in the graph, so bf16 touches only the network behind them.
+integers in the graph, so bf16 touches only the network behind them. A card may rule it out (`narrow`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,12 @@ INPUTS: list[Port] = [("images", "uint8", 4)]
 OUTPUTS: list[Port] = [("logit", "float32", 1), ("cam", "float32", 3)]
 
 
-def opener(engine: str) -> Callable[[bytes, str, int | None], Run]:
+def opener(engine: str, *, narrow: bool = True) -> Callable[[bytes, str, int | None], Run]:
     """The function that opens a graph (bytes, its name for messages, threads) in `engine`.
+
+    Args:
+        engine: one of `ENGINES`.
+        narrow: bf16 may be used where the processor has it, see `SystemCard.narrow`.
 
     Raises:
         ConfigError: unknown engine.
@@ -41,7 +46,7 @@ def opener(engine: str) -> Callable[[bytes, str, int | None], Run]:
         return _onnxruntime
     if engine == "openvino":
         require("openvino", extra="fast", purpose="the engine 'openvino'")
-        return _openvino
+        return partial(_openvino, narrow=narrow)
     raise ConfigError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
 
 
@@ -86,13 +91,13 @@ def _onnx_port(port: Any) -> Port:
     return port.name, names.get(port.type, port.type), len(port.shape)
 
 
-def _openvino(graph: bytes, origin: str, threads: int | None) -> Run:
+def _openvino(graph: bytes, origin: str, threads: int | None, *, narrow: bool) -> Run:
     import openvino
 
     core = openvino.Core()
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "bf16" if has_bf16() else "f32",
+        "INFERENCE_PRECISION_HINT": "bf16" if narrow and has_bf16() else "f32",
     }
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads

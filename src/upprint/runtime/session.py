@@ -46,7 +46,7 @@ class Session:
     def __init__(
         self, onnx_path: Path, card: SystemCard, *, threads: int | None = None, engine: str = "onnxruntime"
     ) -> None:
-        open_graph = engines.opener(engine)
+        open_graph = engines.opener(engine, narrow=card.narrow)
         self._run = open_graph(read_verified(onnx_path, card), str(onnx_path), threads)
         self._path = onnx_path
 

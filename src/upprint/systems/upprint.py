@@ -50,6 +50,7 @@ CARD = SystemCard(
     idea="which value of a small residual stands beside which, counted, into a linear discriminant",
     parameters=513,
     trained_by="fit",
+    narrow=False,
     input=InputRule(tile=256, batch=1),
     limits=(
         "Strong JPEG, resizing and blur remove the evidence; what is left is weak below JPEG quality 75.",
