@@ -1,4 +1,5 @@
-"""What trained detectors are judged on, by `ship.py` and `choose_default.py` alike. Nothing is tuned on it.
+"""What trained detectors are judged on, by `ship.py` and `choose_default.py` alike. No weight and no
+threshold is fitted on it; what the default counts was chosen with an eye on it (docs/default.md).
 
 PHOTOS and GENERATED hold one folder per source or generator. The judges are photo sources that the training
 config holds out, against every generator, each picture as it comes and with both classes brought to one size
