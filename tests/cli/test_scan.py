@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -215,10 +216,22 @@ def test_killed_at_any_moment_a_scan_goes_on_to_the_same_rows(
         assert len(out.read_bytes().splitlines()) >= 43
 
 
-def test_an_interrupted_scan_ends_its_workers(slow: Path, pictures: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def many(pictures: Path, tmp_path: Path) -> Path:
+    """The pictures twenty times: a scan that is far from its end when a signal comes, on any machine."""
+    folder = tmp_path / "many"
+    for copy in range(20):
+        (folder / str(copy)).mkdir(parents=True)
+        for file in pictures.rglob("*"):
+            if file.is_file():
+                shutil.copyfile(file, folder / str(copy) / file.name)
+    return folder
+
+
+def test_an_interrupted_scan_ends_its_workers(slow: Path, many: Path, tmp_path: Path) -> None:
     out = tmp_path / "rows.csv"
     journal = tmp_path / "rows.csv.journal"
-    process = start(pictures, "--system", slow, "--workers", 2, "--out", out)
+    process = start(many, "--system", slow, "--workers", 2, "--out", out)
     wait_for(lambda: lines_of(journal) > 5, process)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -230,9 +243,9 @@ def test_an_interrupted_scan_ends_its_workers(slow: Path, pictures: Path, tmp_pa
         os.killpg(process.pid, 0)
 
 
-def test_workers_end_quietly_when_the_parent_is_killed(slow: Path, pictures: Path, tmp_path: Path) -> None:
+def test_workers_end_quietly_when_the_parent_is_killed(slow: Path, many: Path, tmp_path: Path) -> None:
     journal = tmp_path / "rows.csv.journal"
-    process = start(pictures, "--system", slow, "--workers", 2, "--out", tmp_path / "rows.csv")
+    process = start(many, "--system", slow, "--workers", 2, "--out", tmp_path / "rows.csv")
     wait_for(lambda: lines_of(journal) > 5, process)
     process.kill()
     _, err = process.communicate(timeout=30)  # ends when the last worker lets go of standard error
