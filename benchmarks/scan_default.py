@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.arms import paired_rounds
-from support.pictures import write_folder
+from support.pictures import write_folders
 from support.report import Claim, Context, Result, rates, ratios
 from upprint.runtime import store
 
@@ -19,13 +19,9 @@ WHAT = {
 
 def run(context: Context) -> Result:
     count, side = context.size(48, 4), context.size(512, 160)
-    folder, warm = context.folder / "pictures", context.folder / "warm"
-    fields = context.size(12, 1)
-    write_folder(folder, count, side, side, seed=1, enlarged=0.5, fields=fields)
-    write_folder(warm, context.size(8, 2), side, side, seed=2, fields=fields)
+    places = write_folders(context, count, context.size(8, 2), side)
     graph, card = store.find(store.DEFAULT_SYSTEM)
     model, open_arm = context.model, context.launcher.open
-    places = {"folder": str(folder), "warm": str(warm)}
     scan = "support.ours:scan_folder"
     sides = {
         TUNED: open_arm(

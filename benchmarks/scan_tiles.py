@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.arms import paired_rounds
-from support.pictures import write_folder
+from support.pictures import write_folders
 from support.report import Claim, Context, Result, agreement, cpu_rate, rates, ratios
 
 TITLE = "Scan of 512×512 JPEGs, native tiles"
@@ -19,12 +19,8 @@ WHAT = {
 
 def run(context: Context) -> Result:
     count, side = context.size(48, 4), context.size(512, 160)
-    folder, warm = context.folder / "pictures", context.folder / "warm"
-    fields = context.size(12, 1)
-    write_folder(folder, count, side, side, seed=1, enlarged=0.5, fields=fields)
-    write_folder(warm, context.size(8, 2), side, side, seed=2, fields=fields)
+    places = write_folders(context, count, context.size(8, 2), side)
     model, open_arm = context.model, context.launcher.open
-    places = {"folder": str(folder), "warm": str(warm)}
     scan, graph = "support.ours:scan_folder", str(model.onnx)
     sides = {
         TUNED: open_arm(

@@ -8,10 +8,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from support.report import Context
 
 Pixels = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -97,3 +101,12 @@ def write_folder(
         path.write_bytes(jpeg(next(print_of_two if is_doubled else plain)))
         paths.append(str(path))
     return paths
+
+
+def write_folders(context: Context, count: int, warm: int, side: int) -> dict[str, str]:
+    """A folder of square pictures, half of them enlarged, and one to warm up on: `folder` and `warm`."""
+    places = {name: context.folder / name for name in ("folder", "warm")}
+    fields = context.size(12, 1)
+    write_folder(places["folder"], count, side, side, seed=1, enlarged=0.5, fields=fields)
+    write_folder(places["warm"], warm, side, side, seed=2, fields=fields)
+    return {name: str(place) for name, place in places.items()}
