@@ -11,7 +11,9 @@ field (87 pixels across in NPR).
 
 `whole_cam` runs the graph on the picture at its own size. Large pictures go through it in windows whose
 margins are cut away; as long as the margin exceeds half the receptive field, the cells are those of one
-run over the whole picture. `tile_cam` shows instead the tiles that a scan scores, each with its own logit.
+run over the whole picture. A system that counts over its whole input (`upprint`) has no receptive field:
+there, each window's cells are about that window. `tile_cam` shows instead the tiles that a scan scores,
+each with its own logit.
 """
 
 from __future__ import annotations
