@@ -11,7 +11,8 @@ from scipy.stats import false_discovery_control, permutation_test, rankdata
 from sklearn.metrics import roc_auc_score
 
 from upprint.evaluate import compare as module
-from upprint.evaluate.compare import MEAN, Paired, compare, holm, pair, permutation
+from upprint.evaluate import curve
+from upprint.evaluate.compare import MEAN, Paired, compare, difference, holm, pair, permutation
 from upprint.evaluate.predictions import Header, Predictions, Row
 from upprint.result import ConfigError, DataError, MetricError
 
@@ -180,3 +181,43 @@ def test_every_metric_depends_on_ranks_alone(metric: str) -> None:
     data = paired(np.random.default_rng(9), 15, gap=0.5)
     bent = Paired(data.labels, data.sources, data.subsets, {s: np.exp(v) for s, v in data.logits.items()})
     assert compare(data, metric=metric, draws=50) == compare(bent, metric=metric, draws=50)
+
+
+def test_a_difference_of_a_system_and_itself_is_zero() -> None:
+    data = paired(np.random.default_rng(0), 20)
+    kinds = dict.fromkeys(data.logits, curve.STANDARD["auroc"])
+    same = difference(data, "a", "a", kinds, draws=50)
+    assert (same.difference, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_difference_is_that_of_the_metrics_at_each_systems_threshold() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.repeat((0, 1), 100)
+    logits = {"a": labels + rng.normal(0, 1, 200), "b": 10 + labels + rng.normal(0, 1, 200)}
+    data = Paired(labels, tuple(map(str, range(200))), ("one",) * 200, logits)
+    kinds = {name: curve.kinds(at)["fpr_shipped"] for name, at in (("a", 0.5), ("b", 10.5))}
+    found = difference(data, "a", "b", kinds, draws=300)
+    expected = [np.mean(logits[name][:100] >= at) for name, at in (("a", 0.5), ("b", 10.5))]
+    assert found.values == pytest.approx(expected)
+    assert found.low < found.difference < found.high
+
+
+def test_the_worst_subset_is_each_systems_own() -> None:
+    labels = np.tile((0, 0, 1, 1), 2)
+    # System a ranks the first sub-set rightly and the second one not; b the other way round, and worse.
+    a = np.array([0, 1, 2, 3, 0, 2, 1, 3], float)
+    b = np.array([2, 3, 0, 1, 0, 1, 2, 3], float)
+    subsets = ("one",) * 4 + ("two",) * 4
+    data = Paired(labels, tuple(map(str, range(8))), subsets, {"a": a, "b": b})
+    found = difference(data, "a", "b", dict.fromkeys("ab", curve.STANDARD["auroc"]), worst=True, draws=20)
+    assert found.values == (0.75, 0.0)
+
+
+def test_a_metric_of_photos_alone_needs_no_generated_picture() -> None:
+    labels = np.zeros(20, int)
+    logits = {"a": np.arange(20.0), "b": np.zeros(20)}
+    data = Paired(labels, tuple(map(str, range(20))), ("",) * 20, logits)
+    kinds = dict.fromkeys("ab", curve.kinds(9.5)["fpr_shipped"])
+    assert difference(data, "a", "b", kinds, draws=20).values == (0.5, 0.0)
+    with pytest.raises(MetricError, match="one class only"):
+        difference(data, "a", "b", dict.fromkeys("ab", curve.STANDARD["auroc"]), draws=20)

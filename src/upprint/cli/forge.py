@@ -28,7 +28,12 @@ def forge(
     diffusers: Annotated[
         Path | None, typer.Option(help="Folder of a diffusers autoencoder (needs diffusers).")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the latent decoder's maker.")] = None,
+    onnx: Annotated[
+        Path | None,
+        typer.Option(help="Network from picture to picture, (N, 3, H, W) float32 in [0, 1], as ONNX."),
+    ] = None,
+    stride: Annotated[int, typer.Option(help="Of the ONNX file: sides must be multiples of it.")] = 16,
+    name: Annotated[str | None, typer.Option(help="Name of the decoder's maker.")] = None,
     longest: Annotated[int, typer.Option(help="Crop photos to at most this side; 0 keeps them whole.")] = 512,
     smallest: Annotated[int, typer.Option(help="Refuse photos with a shorter side.")] = 128,
     reduced: Annotated[float, typer.Option(help="Share of photos that are reduced before pairing.")] = 0.0,
@@ -43,9 +48,10 @@ def forge(
     seed: Annotated[int, typer.Option(help="Of crops, reductions and null operations.")] = 0,
 ) -> None:
     """Make an aligned generated twin of every photo: same size, same JPEG history, other pixels."""
-    from upprint.result import require
+    from upprint.result import ConfigError, require
 
     require("torch", extra="train", purpose="forging")
+    from upprint.forge.makers import list_shipped
     from upprint.forge.prepare import Preparation
     from upprint.forge.run import ForgeConfig
 
@@ -56,7 +62,14 @@ def forge(
         validation=validation,
         hold_out=tuple(hold_out or ()),
     )
-    for chosen in _makers(maker or [], encoder, decoder, diffusers, name):
+    makers = _makers(maker or [])
+    makers += _own_decoders(encoder, decoder, diffusers, onnx, stride, name)
+    if not makers:
+        known = ", ".join(list_shipped()) or "none shipped"
+        raise ConfigError(
+            f"no maker named; give --maker NAME ({known}), --encoder and --decoder, --diffusers or --onnx"
+        )
+    for chosen in makers:
         _run(photos, out, chosen, config)
 
 
@@ -82,16 +95,30 @@ def _run(photos: Path, out: Path, maker: Maker, config: ForgeConfig) -> None:
     )
 
 
-def _makers(
-    names: list[str], encoder: Path | None, decoder: Path | None, diffusers: Path | None, name: str | None
-) -> list[Maker]:
+def _makers(names: list[str]) -> list[Maker]:
     from upprint.forge.makers import list_shipped, open_maker
-    from upprint.result import ConfigError
 
     expanded = [one for given in names for one in (list_shipped() if given == "all" else [given])]
-    makers = [open_maker(one) for one in dict.fromkeys(expanded)]
+    return [open_maker(one) for one in dict.fromkeys(expanded)]
+
+
+def _own_decoders(
+    encoder: Path | None,
+    decoder: Path | None,
+    diffusers: Path | None,
+    onnx: Path | None,
+    stride: int,
+    name: str | None,
+) -> list[Maker]:
+    """The makers in the user's own files; one name is for one maker."""
+    from upprint.result import ConfigError
+
     if (encoder is None) != (decoder is None):
         raise ConfigError("a TAESD-family maker needs both --encoder and --decoder")
+    given = [option for option in (encoder, diffusers, onnx) if option is not None]
+    if name is not None and len(given) > 1:
+        raise ConfigError("--name names one maker; forge --encoder, --diffusers and --onnx one by one")
+    makers = []
     if encoder is not None and decoder is not None:
         from upprint.forge.taesd import maker as taesd
 
@@ -100,9 +127,8 @@ def _makers(
         from upprint.forge.diffusers import maker as autoencoder
 
         makers.append(autoencoder(diffusers, name=name))
-    if not makers:
-        known = ", ".join(list_shipped()) or "none shipped"
-        raise ConfigError(
-            f"no maker named; give --maker NAME ({known}), --encoder and --decoder, or --diffusers"
-        )
+    if onnx is not None:
+        from upprint.forge.onnx import maker as graph
+
+        makers.append(graph(onnx, stride, name=name))
     return makers

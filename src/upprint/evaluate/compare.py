@@ -18,6 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,6 +74,16 @@ class Comparison:
     p_corrected: float
     p_delong: float | None
     better: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one system has more of a metric than another, with a paired bootstrap interval `low` to `high`."""
+
+    values: tuple[float, float]
+    difference: float
+    low: float
+    high: float
 
 
 def pair(systems: Mapping[str, Predictions]) -> Paired:
@@ -146,7 +157,7 @@ def compare(
             f"{draws} draws cannot show a difference at {alpha} over {len(pairs)} comparisons: "
             f"expected at least {least - 1}"
         )
-    values, samples = _bootstrap(paired, parts, kind, draws, seed)
+    values, samples = _bootstrap(paired, parts, dict.fromkeys(paired.logits, kind), draws, seed)
     found = []
     for done, (a, b, subset) in enumerate(pairs, start=1):
         members = list(parts) if subset == MEAN else [subset]
@@ -163,6 +174,49 @@ def compare(
         progress(done, len(pairs))
     corrected = holm([row[6] for row in found])
     return [_judge(row, q, alpha) for row, q in zip(found, corrected, strict=True)]
+
+
+def difference(
+    paired: Paired,
+    first: str,
+    second: str,
+    kinds: Mapping[str, Kind],
+    *,
+    worst: bool = False,
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Difference:
+    """A metric of one system minus that of another, each at its own threshold, with a paired interval.
+
+    An interval alone: no test and no correction, where `compare` has both.
+
+    Args:
+        paired: their scores of the same pictures.
+        first, second: two of them.
+        kinds: the metric of each, which may depend on its threshold.
+        worst: of every system's own worst sub-set, instead of the mean over sub-sets.
+        level: of the two-sided percentile interval.
+        draws, seed: of the bootstrap over sources.
+
+    Raises:
+        MetricError: a sub-set lacks a class that the metric needs, or has too few sources.
+    """
+    parts = {name: np.flatnonzero(np.array(paired.subsets) == name) for name in dict.fromkeys(paired.subsets)}
+    both = Paired(
+        paired.labels, paired.sources, paired.subsets, {name: paired.logits[name] for name in (first, second)}
+    )
+    values, samples = _bootstrap(both, parts, kinds, draws, seed)
+
+    def reduced(system: str, rows: Sequence[Any]) -> Any:
+        if not worst:
+            return np.mean(rows, axis=0)
+        return np.min(rows, axis=0) if kinds[system].higher_is_better else np.max(rows, axis=0)
+
+    at = tuple(float(reduced(name, list(values[name].values()))) for name in (first, second))
+    drawn = reduced(first, list(samples[first].values())) - reduced(second, list(samples[second].values()))
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Difference((at[0], at[1]), at[0] - at[1], float(low), float(high))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -212,7 +266,7 @@ def _judge(
 
 
 def _bootstrap(
-    paired: Paired, parts: Mapping[str, NDArray[np.intp]], kind: Kind, draws: int, seed: int
+    paired: Paired, parts: Mapping[str, NDArray[np.intp]], kinds: Mapping[str, Kind], draws: int, seed: int
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Floats]]]:
     """Per system and sub-set: the metric, and the metric of every draw (draws,), the same for all systems."""
     sets = {
@@ -225,16 +279,16 @@ def _bootstrap(
     values: dict[str, dict[str, float]] = {system: {} for system in sets}
     for system, by in sets.items():
         for name, prepared in by.items():
-            if len(np.unique(prepared.labels)) < 2:
+            if not kinds[system].classes <= set(prepared.labels.tolist()):
                 raise MetricError(
                     f"{name}: one class only; a comparison needs camera-made and generated pictures"
                 )
-            values[system][name] = float(kind.metric(prepared.scores.curve()))
+            values[system][name] = float(kinds[system].metric(prepared.scores.curve()))
     chunks: dict[str, dict[str, list[Floats]]] = {s: {name: [] for name in parts} for s in sets}
     for weights in bootstrap.draw_weights(next(iter(sets.values())), draws, seed):
         for system, by in sets.items():
             for name, prepared in by.items():
-                chunks[system][name].append(kind.metric(prepared.scores.curve(weights[name])))
+                chunks[system][name].append(kinds[system].metric(prepared.scores.curve(weights[name])))
     samples = {s: {name: np.concatenate(c) for name, c in by.items()} for s, by in chunks.items()}
     return values, samples
 

@@ -19,6 +19,11 @@ from upprint.forge.run import Maker
 from upprint.result import WeightsError, require
 
 _CLASSES = ("AutoencoderKL", "AutoencoderTiny", "VQModel", "AsymmetricAutoencoderKL")
+_LEVELS = {
+    "AutoencoderTiny": "encoder_block_out_channels",
+    "AsymmetricAutoencoderKL": "down_block_out_channels",
+}
+"""The setting that has one entry per resolution, where it is not `block_out_channels`."""
 
 
 def maker(folder: Path, *, name: str | None = None) -> Maker:
@@ -45,11 +50,13 @@ def maker(folder: Path, *, name: str | None = None) -> Maker:
     if kind not in _CLASSES:
         raise WeightsError(f"{config}: class {kind}; expected one of {', '.join(_CLASSES)}")
     try:
-        model = getattr(library, kind).from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        model = getattr(library, kind).from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{folder}: {kind} cannot be loaded ({error})") from error
     model.eval().requires_grad_(False)
-    stride = 2 ** (len(model.config.block_out_channels) - 1) if kind != "AutoencoderTiny" else 8
+    stride = 2 ** (len(model.config[_LEVELS.get(kind, "block_out_channels")]) - 1)
     weights = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         weights.update(path.read_bytes())
