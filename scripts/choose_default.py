@@ -55,6 +55,8 @@ INTRODUCTION = (
 NAMES, SCALES, SIDE = tuple(GAINS), (1, 2), 256
 DEFAULT = card_of("upprint").options
 CHOSEN = tuple(DEFAULT["residuals"])
+LATENT = ("tae", "nearest-2-group-vq")
+"""How the names of makers begin whose decoders read latents or codes; the others imitate plain GANs."""
 Features = NDArray[np.float32]
 
 
@@ -70,7 +72,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs: which columns, makers, share of the photos, ridge."""
+    """What differs: which columns, makers, share of the photos, ridge; or experts and how they are joined.
+
+    An expert is fitted on some makers alone. Joined by their mean or by the larger logit, or by a gate: a
+    discriminant between the twins of the two, whose probability weighs their logits.
+    """
 
     title: str
     names: tuple[str, ...] = CHOSEN
@@ -78,6 +84,7 @@ class Variant:
     makers: tuple[str, ...] = ()
     share: float = 1.0
     ridge: float = DEFAULT["ridge"]
+    join: str = ""
 
 
 def main() -> None:
@@ -145,6 +152,9 @@ def groups(training: Training, chosen: Sequence[str]) -> dict[str, list[Variant]
             *(Variant(f"all but {name}", makers=tuple(m for m in chosen if m != name)) for name in chosen),
             *(Variant(f"{name} alone", makers=(name,)) for name in makers),
         ],
+        "experts": [
+            Variant(f"two experts, {how}", join=how) for how in ("mean", "the larger logit", "a gate")
+        ],
         "photos": [Variant(f"{share:.0%} of the photos", share=share) for share in (0.125, 0.25, 0.5)],
     }
 
@@ -196,20 +206,45 @@ def columns(variant: Variant) -> NDArray[np.bool_]:
 
 def scores(variant: Variant, training: Training, test: Features, chosen: Sequence[str]) -> Features:
     """Fit the variant, score the test pictures."""
+    makers = variant.makers or tuple(chosen)
+    if not variant.join:
+        return _one(variant, training, test, np.isin(training.makers, makers))
+    latent = np.isin(training.makers, [name for name in makers if name.startswith(LATENT)])
+    plain = np.isin(training.makers, [name for name in makers if not name.startswith(LATENT)])
+    first, second = (_one(variant, training, test, used) for used in (plain, latent))
+    if variant.join == "mean":
+        return np.asarray((first + second) / 2, np.float32)
+    if variant.join == "the larger logit":
+        return np.maximum(first, second)
     kept = columns(variant)
-    used = np.isin(training.makers, variant.makers or tuple(chosen))
+    gate = _fitted(variant.ridge, training.twins[plain][:, kept], training.twins[latent][:, kept])
+    share = 1 / (1 + np.exp(-_logits(gate, test[:, kept])))
+    return np.asarray((1 - share) * first + share * second, np.float32)
+
+
+def _one(variant: Variant, training: Training, test: Features, used: NDArray[np.bool_]) -> Features:
+    """One discriminant's scores, fitted on the pairs in `used`, as far as the variant's photos go."""
+    kept = columns(variant)
     order = np.unique(training.sources)
-    used &= np.isin(training.sources, order[:: round(1 / variant.share)])
-    x = np.concatenate((training.photos[used], training.twins[used]))[:, kept]
-    labels = np.repeat((0.0, 1.0), used.sum())
-    network = HistogramDiscriminant(int(kept.sum()), variant.ridge)
+    used = used & np.isin(training.sources, order[:: round(1 / variant.share)])
+    network = _fitted(variant.ridge, training.photos[used][:, kept], training.twins[used][:, kept])
+    return _logits(network, test[:, kept])
 
-    def maps(values: Features) -> torch.Tensor:
-        return torch.from_numpy(values)[:, :, None, None]
 
+def _fitted(ridge: float, zeros: Features, ones: Features) -> HistogramDiscriminant:
+    network = HistogramDiscriminant(zeros.shape[1], ridge)
+    labels = torch.cat((torch.zeros(len(zeros)), torch.ones(len(ones))))
+    network.fit(lambda: [(_maps(np.concatenate((zeros, ones))), labels)])
+    return network
+
+
+def _logits(network: HistogramDiscriminant, values: Features) -> Features:
     with torch.no_grad():
-        network.fit(lambda: [(maps(x), torch.from_numpy(labels))])
-        return np.asarray(network(maps(test[:, kept]))[:, 0].numpy())
+        return np.asarray(network(_maps(values))[:, 0].numpy())
+
+
+def _maps(values: Features) -> torch.Tensor:
+    return torch.from_numpy(values)[:, :, None, None]
 
 
 def auroc(samples: Sequence[Sample], logits: Features) -> dict[str, Any]:

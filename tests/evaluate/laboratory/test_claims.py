@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from upprint.evaluate.laboratory.claims import Claim, claims, text
-from upprint.evaluate.laboratory.statistics import SUMMARY, Comparison, Interval, Matrix
+from upprint.evaluate.laboratory.statistics import SUMMARY, Comparison, Interval, Matrix, Steadiness
 
 
 def interval(value: float, half: float = 0.02, makers: tuple[float, float] | None = None) -> Interval:
@@ -45,7 +45,7 @@ def others(m: Matrix) -> list[Matrix]:
 )
 def test_generalisation_needs_both_intervals(transfer: Interval, difference: Interval, verdict: str) -> None:
     m = matrix(diagonal=interval(0.9), transfer=transfer)
-    (claim,) = claims(others(m), [versus("image", difference)], "npr", "image")
+    (claim,) = claims(others(m), [versus("image", difference)], [], "npr", "image")
     assert claim.verdict == verdict
     assert text(transfer) in claim.sentence
     assert text(difference, signed=True) in claim.sentence
@@ -53,13 +53,13 @@ def test_generalisation_needs_both_intervals(transfer: Interval, difference: Int
 
 def test_a_network_that_learnt_nothing_is_not_judged() -> None:
     m = matrix(diagonal=interval(0.51), transfer=interval(0.6))
-    (claim,) = claims(others(m), [versus("image", interval(0.1))], "npr", "image")
+    (claim,) = claims(others(m), [versus("image", interval(0.1))], [], "npr", "image")
     assert claim.verdict == "not judged: not even its own maker is found; train longer"
 
 
 def test_without_the_control_nothing_is_judged() -> None:
     m = matrix(diagonal=interval(0.9), transfer=interval(0.9))
-    (claim,) = claims(others(m), [], "npr", "image")
+    (claim,) = claims(others(m), [], [], "npr", "image")
     assert claim.verdict.startswith("not judged")
 
 
@@ -71,18 +71,52 @@ def test_families_rows_and_variants() -> None:
         held_out=interval(0.75),
         held_out_gain=interval(-0.1),
     )
-    made = claims(others(m), [versus("mean", interval(0.01))], "npr", "image")
+    made = claims(others(m), [versus("mean", interval(0.01))], [], "npr", "image")
     assert [c.verdict for c in made] == ["yes", "no: they hurt", "not told apart: the interval includes 0"]
     assert all(isinstance(c, Claim) and "[" in c.sentence for c in made)
-    lower = claims(others(m), [versus("mean", interval(-0.1))], "npr", "image")[-1]
+    lower = claims(others(m), [versus("mean", interval(-0.1))], [], "npr", "image")[-1]
     assert lower.verdict == "MEAN is higher"
     assert lower.question == "Does NPR carry further than MEAN?"
 
 
 def test_no_verdict_stands_without_an_interval() -> None:
     m = matrix(diagonal=interval(0.9), transfer=interval(0.7), family_gap=interval(0.0))
-    for claim in claims(others(m), [versus("image", interval(0.1))], "npr", "image"):
+    for claim in claims(others(m), [versus("image", interval(0.1))], [], "npr", "image"):
         assert "[" in claim.sentence
+
+
+def steady(difference: Interval, *, before: float = 0.9) -> Steadiness:
+    losses = (interval(0.1), interval(0.1 + difference.value))
+    return Steadiness("+P", "npr", "image", (interval(before), interval(0.9)), losses, difference)
+
+
+@pytest.mark.parametrize(
+    ("lost", "verdict"),
+    [
+        (steady(interval(0.1)), "yes"),
+        (steady(interval(-0.1)), "no: the other way round"),
+        (steady(interval(0.01)), "not shown: the interval includes 0"),
+        (
+            steady(interval(0.1), before=0.51),
+            "not judged: one of them does not find its own maker to begin with",
+        ),
+    ],
+)
+def test_steadiness_needs_something_to_lose(lost: Steadiness, verdict: str) -> None:
+    (claim,) = claims(others(matrix()), [], [lost], "npr", "image")
+    assert (claim.test, claim.question) == ("+P", "Is NPR steadier than IMAGE?")
+    assert claim.verdict == verdict
+    assert text(lost.difference, signed=True) in claim.sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(0.6, "yes, larger"), (0.4, "no: smaller"), (0.51, "no difference shown")]
+)
+def test_what_is_not_trained_is_judged_over_all_makers(value: float, verdict: str) -> None:
+    m = replace(matrix(untrained=interval(value)), variant="size", title="Size", rows=("untrained",))
+    (claim,) = claims([m], [], [], "npr", "image")
+    assert claim.verdict == verdict
+    assert "a 0.900, b 0.600" in claim.sentence
 
 
 def test_text() -> None:

@@ -78,6 +78,14 @@ def test_a_small_config_has_defaults(tmp_path: Path) -> None:
         (SMALL.replace('"image"\n[', '"npr"\n['), "two variants"),
         (SMALL.replace("variants.image", 'variants."a/b"'), "no variant 'image'"),
         (SMALL + '[variants."a/b"]\ntitle = "x"\n', "names a folder"),
+        (SMALL.replace('input = "image"', 'input = "residual"'), "expected weights of a re-synthesiser"),
+        (
+            SMALL.replace('input = "image"', 'input = "image"\nphi = "x"'),
+            "expected weights of a re-synthesiser",
+        ),
+        (SMALL.replace('input = "image"', 'input = "image"\nnetwork = "mean"'), "the mean is a residual's"),
+        (SMALL + '[steady]\nvariant = "npr"\nthan = ["dct"]\nbase = "plain"\n', "no variant or test dct"),
+        (SMALL + '[steady]\nvariant = "npr"\nthan = ["image"]\nbase = "+P"\n', r"no variant or test \+P"),
         ("main = ", "TOML"),
     ],
 )

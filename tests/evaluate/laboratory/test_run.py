@@ -5,13 +5,24 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
+from torch.nn import functional
 
 from upprint.evaluate.laboratory.cell import Scored
-from upprint.evaluate.laboratory.config import LaboratoryConfig, VariantConfig
+from upprint.evaluate.laboratory.config import LaboratoryConfig, SteadyConfig, VariantConfig
+from upprint.evaluate.laboratory.figure import draw
 from upprint.evaluate.laboratory.report import Report, read, report, write
 from upprint.evaluate.laboratory.run import run
+from upprint.nets.rdn import RDN
 from upprint.result import ConfigError, DataError, ResumeError
+from upprint.resynthesis.parts import save_part
+from upprint.resynthesis.resynthesiser import ResynthesiserConfig
+from upprint.train import DataConfig
 
 MAKERS = ("nearest", "bilinear", "null", "identity")
 Make = Callable[..., LaboratoryConfig]
@@ -147,3 +158,68 @@ def test_the_report_is_read_back(finished: tuple[list[Scored], Report], tmp_path
     (tmp_path / "laboratory.json").write_text("{}")
     with pytest.raises(DataError, match="missing"):
         read(tmp_path / "laboratory.json")
+
+
+@pytest.fixture(scope="module")
+def phi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A re-synthesiser as `upprint train` writes it, with random weights."""
+    torch.manual_seed(0)
+    size = (4, 4, 1, 1)
+    config = ResynthesiserConfig(
+        out="", steps=1, batch=1, data=DataConfig("photos", "photos"), rdn=size, perceptual="none",
+        trained_on="noise", licence="none",
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("phi") / "rdn.safetensors"
+    save_part(RDN(*size), path, kind="rdn", config=config, samples=[])
+    return path
+
+
+def _size(phi: Path, picture: Path) -> float:
+    """Mean of |X - phi(block means of X)| over the central 32 pixels each way, written out."""
+    network = RDN(4, 4, 1, 1)
+    network.load_state_dict(load_file(phi))
+    pixels = np.asarray(Image.open(picture))[16:48, 16:48].astype(np.float32) / 255
+    x = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None]
+    with torch.no_grad():
+        return float((x - network(functional.avg_pool2d(x, 4))).abs().mean())
+
+
+def test_residuals_their_size_and_losses(twins: Path, make_config: Make, phi: Path, tmp_path: Path) -> None:
+    variants = {
+        "residual": VariantConfig("residual", "residual", phi=str(phi), rows=("nearest",)),
+        "size": VariantConfig("residual's size", "residual", "mean", phi=str(phi)),
+        "azimuthal": VariantConfig("line", "azimuthal", "linear", regularisation=1.0),
+    }
+    steady = SteadyConfig("residual", ("azimuthal",), "as forged", ("JPEG",), {"nearest": "bilinear"})
+    config = make_config(
+        variants=variants, main="residual", steady=steady, tests={"as forged": "", "JPEG": "jpeg(50)"},
+        out=str(tmp_path / "run"), steps=4,
+    )  # fmt: skip
+    listed, scored = run([twins], config)
+    made = report(listed, scored, config)
+    assert [(s.change, s.other) for s in made.steadiness] == [
+        ("JPEG", "azimuthal"),
+        ("makers trained to hide", "azimuthal"),
+    ]
+    size = made.matrix("size", "as forged")
+    assert size is not None
+    assert size.rows == ("untrained",)
+    assert size.cells[0][size.columns.index("identity")].value == 0.5
+    expected = roc_auc_score(
+        [0, 1] * len(listed.test),
+        [
+            _size(phi, twins / top / "nearest" / f"{s}.png")
+            for s in listed.test
+            for top in ("photos", "twins")
+        ],
+    )
+    assert size.cells[0][size.columns.index("nearest")].value == pytest.approx(expected)
+    draw(made, tmp_path / "figures")
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(phi.read_bytes()[:-4] + b"\0\0\0\0")
+    changed = {**variants, "size": dataclasses.replace(variants["size"], phi=str(other))}
+    with pytest.raises(ConfigError, match=r"other settings of variants\.size"):
+        run([twins], dataclasses.replace(config, variants=changed))
+    gone = {**variants, "size": dataclasses.replace(variants["size"], phi="absent")}
+    with pytest.raises(ConfigError, match="train it first"):
+        run([twins], dataclasses.replace(config, variants=gone))

@@ -9,7 +9,16 @@ from sklearn.metrics import roc_auc_score
 from upprint.evaluate import bootstrap
 from upprint.evaluate.curve import STANDARD
 from upprint.evaluate.laboratory.cell import Scored
-from upprint.evaluate.laboratory.statistics import Interval, Matrix, Sampled, compare, matrix, sample, whole
+from upprint.evaluate.laboratory.statistics import (
+    Interval,
+    Matrix,
+    Sampled,
+    compare,
+    matrix,
+    sample,
+    steadiness,
+    whole,
+)
 
 MAKERS = ("a", "b", "c")
 SOURCES = tuple(f"photo {i}" for i in range(20))
@@ -171,3 +180,30 @@ def test_an_unfinished_run_gives_a_rectangle() -> None:
         (4, "a"),
         (4, "b"),
     ]
+
+
+def test_losses_are_counted_on_the_makers_trained_on(sampled: Sampled) -> None:
+    other = sample("image", "plain", OTHER, MAKERS, SOURCES, DRAWS)
+    changed = Sampled("npr", "changed", sampled.rows, MAKERS, sampled.seeds, sampled.auroc - 0.05)
+    found = steadiness("changed", (sampled, changed), (other, other))
+    own = np.mean([auroc(seed, maker, maker) for seed in (0, 4) for maker in MAKERS])
+    assert found.before[0].value == pytest.approx(own)
+    assert found.losses[0].value == pytest.approx(0.05)
+    assert (found.losses[1].value, found.losses[1].low) == (0.0, 0.0)
+    assert found.difference.value == pytest.approx(-0.05)
+
+
+def test_a_maker_that_hides_takes_its_places(sampled: Sampled) -> None:
+    found = steadiness("hiding", (sampled, sampled), (sampled, sampled), {"a": "b"})
+    lost = [auroc(seed, "a", "a") - auroc(seed, "a", "b") for seed in (0, 4)]
+    assert found.losses[0].value == pytest.approx(np.mean(lost))
+    assert (found.difference.value, found.difference.low, found.difference.high) == (0.0, 0.0, 0.0)
+
+
+def test_what_is_not_trained_has_one_row_and_counts_everywhere() -> None:
+    cell = {(0, "untrained"): scored("size", "untrained", 0)}
+    m = matrix(sample("size", "plain", cell, MAKERS, SOURCES, DRAWS), "Size", FAMILIES)
+    values = [roc_auc_score(LABELS, cell[0, "untrained"].logits["plain"][maker]) for maker in MAKERS]
+    assert number(m, "untrained").value == pytest.approx(np.mean(values))
+    assert m.summary["diagonal"] is None
+    assert m.summary["transfer"] is None

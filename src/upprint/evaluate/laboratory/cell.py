@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from upprint.evaluate.laboratory.config import LaboratoryConfig, VariantConfig, chosen
-from upprint.evaluate.laboratory.inputs import features, network, spectral
+from upprint.evaluate.laboratory.inputs import features, network, representation, spectral
 from upprint.evaluate.laboratory.pictures import Windows, training_batches
 from upprint.record import build
 from upprint.result import ResumeError, require
@@ -36,6 +36,8 @@ SCORED = 128
 """Crops per forward pass."""
 
 ALL_BUT = "all but "
+UNTRAINED = "untrained"
+"""Row of what is not trained."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Cell:
 
     Args:
         variant: name in the config.
-        row: the maker trained on, or "all but <maker>".
+        row: the maker trained on, "all but <maker>", or "untrained".
         makers: the makers trained on.
         seed: of weights and draws.
     """
@@ -94,6 +96,8 @@ def cells(config: LaboratoryConfig, makers: tuple[str, ...]) -> list[Cell]:
 
 def rows(variant: VariantConfig, makers: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
     """(row, makers trained on), single makers first."""
+    if variant.network == "mean":
+        return [(UNTRAINED, ())]
     single = chosen(makers, variant.rows, f"rows of {variant.title!r}")
     found: list[tuple[str, tuple[str, ...]]] = [(maker, (maker,)) for maker in single]
     if variant.all_but_one:
@@ -105,8 +109,7 @@ def measure(cell: Cell, pictures: Windows, config: LaboratoryConfig) -> Scored:
     """Train a cell and score all test crops; equal arguments give equal logits on one machine."""
     began = time.perf_counter()
     variant = config.variants[cell.variant]
-    fit = _fit_line if variant.network == "linear" else _fit_network
-    scorer, loss = fit(variant, cell, pictures, config)
+    scorer, loss = FITS[variant.network](variant, cell, pictures, config)
     trained = time.perf_counter()
     logits = {test: _score(scorer, crops) for test, crops in pictures.tests.items()}
     ended = time.perf_counter()
@@ -174,6 +177,27 @@ def _fit_line(
         return logits
 
     return scorer, None
+
+
+def _fit_nothing(variant: VariantConfig, *_others: object) -> tuple[Scorer, None]:
+    """The mean of the representation."""
+    f = representation(variant)
+
+    def scorer(crops: Pixels) -> Logits:
+        with torch.inference_mode():
+            means: Logits = f(torch.from_numpy(crops.transpose(0, 3, 1, 2))).mean((1, 2, 3)).numpy()
+        return means
+
+    return scorer, None
+
+
+FITS: Mapping[
+    str, Callable[[VariantConfig, Cell, Windows, LaboratoryConfig], tuple[Scorer, float | None]]
+] = {
+    "resnet": _fit_network,
+    "linear": _fit_line,
+    "mean": _fit_nothing,
+}
 
 
 def _score(scorer: Scorer, crops: Mapping[str, Pixels]) -> dict[str, tuple[float, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from upprint.evaluate.laboratory.statistics import Comparison, Interval, Matrix
+from upprint.evaluate.laboratory.statistics import Comparison, Interval, Matrix, Steadiness
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,22 @@ def text(interval: Interval | None, *, signed: bool = False) -> str:
 
 
 def claims(
-    matrices: Sequence[Matrix], comparisons: Sequence[Comparison], main: str, control: str
+    matrices: Sequence[Matrix],
+    comparisons: Sequence[Comparison],
+    steady: Sequence[Steadiness],
+    main: str,
+    control: str,
 ) -> list[Claim]:
-    """Every question that the matrices of `main` can answer, test by test."""
+    """Every question that the matrices of `main` can answer, test by test; what needs no training; losses."""
     titles = {m.variant: m.title for m in matrices}
-    found: list[Claim] = []
+    found: list[Claim] = [_untrained(m) for m in matrices if m.summary.get("untrained") is not None]
     for m in (m for m in matrices if m.variant == main):
         versus = [c for c in comparisons if c.test == m.test and c.what == "transfer"]
         found += _transfer(m, next((c for c in versus if c.other == control), None), titles)
         found += _families(m)
         found += _held_out(m)
         found += [_versus(c, titles) for c in versus if c.other != control]
-    return found
+    return found + [_steady(s, titles) for s in steady]
 
 
 def _transfer(m: Matrix, control: Comparison | None, titles: dict[str, str]) -> list[Claim]:
@@ -117,6 +121,35 @@ def _versus(c: Comparison, titles: dict[str, str]) -> Claim:
     )
     answers = (f"{main} is higher", f"{other} is higher", "not told apart: the interval includes 0")
     return Claim(c.test, f"Does {main} carry further than {other}?", _sign(c.difference, *answers), sentence)
+
+
+def _untrained(m: Matrix) -> Claim:
+    everywhere = m.summary["untrained"]
+    assert everywhere is not None
+    own = ", ".join(f"{column} {cell.value:.3f}" for column, cell in zip(m.columns, m.cells[0], strict=True))
+    sentence = f"{m.title} as a score, nothing trained: AUROC {text(everywhere)}; by maker {own}."
+    verdict = (
+        "yes, larger"
+        if everywhere.low > 0.5
+        else "no: smaller"
+        if everywhere.high < 0.5
+        else "no difference shown"
+    )
+    return Claim(m.test, f"{m.title}: larger in generated pictures?", verdict, sentence)
+
+
+def _steady(s: Steadiness, titles: dict[str, str]) -> Claim:
+    main, other = titles[s.main], titles[s.other]
+    sentence = (
+        f"On the makers that they were trained on, {main} has AUROC {text(s.before[0])} and loses "
+        f"{text(s.losses[0], signed=True)}; {other} has {text(s.before[1])} and loses "
+        f"{text(s.losses[1], signed=True)}. The latter loses {text(s.difference, signed=True)} more."
+    )
+    if min(one.low for one in s.before) <= 0.5:
+        verdict = "not judged: one of them does not find its own maker to begin with"
+    else:
+        verdict = _sign(s.difference, "yes", "no: the other way round", "not shown: the interval includes 0")
+    return Claim(s.change, f"Is {main} steadier than {other}?", verdict, sentence)
 
 
 def _sign(difference: Interval, above: str, below: str, neither: str) -> str:

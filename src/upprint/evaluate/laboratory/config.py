@@ -14,7 +14,7 @@ from upprint.record import build
 from upprint.result import ConfigError
 from upprint.train import OptimiserConfig
 
-Input = Literal["npr", "image", "dct", "fft", "azimuthal"]
+Input = Literal["npr", "image", "dct", "fft", "azimuthal", "residual"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,12 @@ class VariantConfig:
 
     Args:
         title: as tables name it.
-        input: the representation; `dct`, `fft` and `azimuthal` are log magnitudes.
-        network: NPR's network, or logistic regression on the representation.
+        input: the representation; `dct`, `fft` and `azimuthal` are log magnitudes, `residual` is what a
+            re-synthesiser cannot rebuild.
+        network: NPR's network, logistic regression on the representation, or "mean", which learns nothing:
+            its score is the mean of the representation.
         block, anchor: of the input `npr`.
+        phi: of the input `residual`: the re-synthesiser's weights.
         seeds: one network per seed and row.
         rows: patterns of the makers that train a row of their own; every maker is always tested.
         all_but_one: also a row per maker of `rows` that trains on all makers but that one.
@@ -34,9 +37,10 @@ class VariantConfig:
 
     title: str
     input: Input = "npr"
-    network: Literal["resnet", "linear"] = "resnet"
+    network: Literal["resnet", "linear", "mean"] = "resnet"
     block: int = 2
     anchor: Anchor = 1
+    phi: str = ""
     seeds: tuple[int, ...] = (0,)
     rows: tuple[str, ...] = ("*",)
     all_but_one: bool = False
@@ -48,12 +52,40 @@ class VariantConfig:
             raise ConfigError(
                 f"variant {self.title!r}: a logistic regression reads dct, fft or azimuthal, not {self.input}"
             )
+        if self.network == "mean" and (self.input != "residual" or len(self.seeds) > 1 or self.all_but_one):
+            raise ConfigError(
+                f"variant {self.title!r}: the mean is a residual's and is not trained; expected one seed"
+            )
+        if (self.input == "residual") != bool(self.phi):
+            raise ConfigError(
+                f"variant {self.title!r}: input {self.input} with phi {self.phi!r}; expected weights of a "
+                "re-synthesiser for a residual, and for nothing else"
+            )
         if self.network == "resnet" and self.input == "azimuthal":
             raise ConfigError(f"variant {self.title!r}: an azimuthal average is a line; expected linear")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ConfigError(f"variant {self.title!r}: seeds {self.seeds}: expected distinct numbers from 0")
         if not self.rows or not self.regularisation > 0:
             raise ConfigError(f"variant {self.title!r}: expected some rows and a positive regularisation")
+
+
+@dataclass(frozen=True)
+class SteadyConfig:
+    """Whether one variant keeps more of what it has than others when pictures or makers change.
+
+    Args:
+        variant: the one that should.
+        than: the others.
+        base: the test that losses are counted from.
+        tests: under which they are counted.
+        hiding: maker -> the same maker trained to hide; a network trained on the first is tested on both.
+    """
+
+    variant: str
+    than: tuple[str, ...]
+    base: str
+    tests: tuple[str, ...] = ()
+    hiding: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +98,7 @@ class LaboratoryConfig:
         tests: name of a test -> perturbation of both classes (see upprint.perturb); "" is as forged.
         main: the variant whose claims are judged.
         control: the variant it must beat to "generalise".
+        steady: asks a further question; None for none.
         makers: patterns of the makers that take part.
         families: name -> patterns of makers; a maker that is in none is a family of its own.
         hold_out: source keys or patterns ("flickr/*") that test and never train.
@@ -83,6 +116,7 @@ class LaboratoryConfig:
     main: str
     control: str
     out: str = "runs/laboratory"
+    steady: SteadyConfig | None = None
     makers: tuple[str, ...] = ("*",)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
     hold_out: tuple[str, ...] = ()
@@ -105,6 +139,11 @@ class LaboratoryConfig:
                 raise ConfigError(f"no variant {name!r}; there are {', '.join(self.variants)}")
         if self.main == self.control:
             raise ConfigError(f"main and control are both {self.main!r}; expected two variants")
+        if self.steady is not None:
+            asked = {self.steady.variant, *self.steady.than} - set(self.variants)
+            asked |= {self.steady.base, *self.steady.tests} - set(self.tests)
+            if asked:
+                raise ConfigError(f"steady: no variant or test {', '.join(sorted(asked))}")
         for name in self.variants:
             if not name.replace("-", "").replace("_", "").isalnum():
                 raise ConfigError(f"variant {name!r}: expected letters, digits, - and _: it names a folder")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import cache
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from upprint.checkpoints import fill, read_metadata
 from upprint.detector import Detector
 from upprint.evaluate.laboratory.config import VariantConfig
+from upprint.nets.rdn import RDN
 from upprint.nets.resnet import ResNet
 from upprint.ops.azimuthal import azimuthal_average
 from upprint.ops.dct import log_dct2
 from upprint.ops.fft import log_spectrum
+from upprint.result import WeightsError
 from upprint.systems.npr import IMAGENET_STD, NeighbouringPixelRelationships, npr
+from upprint.systems.resynthesis import Residuals
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 LUMA = (0.299, 0.587, 0.114)
@@ -87,6 +93,17 @@ class Standardised(nn.Module):
         return cast(Tensor, (self.inner(images) - self.mean) / self.scale)
 
 
+class Scaled(nn.Module):
+    """A residual times 16: it is a few grey levels in [0, 1], and the network else reads numbers near 1."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor) -> Tensor:
+        return 16 * cast(Tensor, self.inner(images))
+
+
 class FullPrecision(nn.Module):
     """A layer that autocast leaves alone.
 
@@ -116,7 +133,23 @@ def representation(variant: VariantConfig) -> nn.Module:
     """f of a variant: (N, 3, H, W) uint8 to (N, C, H, W) or (N, features), float32, before `Standardised`."""
     if variant.input == "npr":
         return NeighbouringPixelRelationships(variant.block, variant.anchor)
+    if variant.input == "residual":
+        return Scaled(Residuals([_phi(variant.phi)], None, [0]))
     return READ[variant.input]()
+
+
+@cache
+def _phi(weights: str) -> RDN:
+    """A re-synthesiser that `upprint train` wrote, frozen."""
+    try:
+        size = json.loads(read_metadata(weights)["config"])["rdn"]
+    except (KeyError, ValueError) as error:
+        raise WeightsError(
+            f"{weights}: not a re-synthesiser that upprint trained ({error}); expected an rdn.safetensors"
+        ) from error
+    phi = RDN(*size)
+    fill(phi, weights)
+    return phi.eval().requires_grad_(False)
 
 
 def spectral(variant: VariantConfig) -> bool:

@@ -84,7 +84,7 @@ def _results(report: Report, figures: str) -> Iterator[str]:
     yield f"## Results\n\n{_facts(report)}"
     if report.done < report.wanted:
         yield f"**Unfinished:** {report.done} of {report.wanted} networks are trained."
-    for test in report.config["tests"]:
+    for test in dict.fromkeys([*report.config["tests"], *(c.test for c in report.claims)]):
         asked = [c for c in report.claims if c.test == test]
         if asked:
             yield f"### {_upper(test)}: what can be said"

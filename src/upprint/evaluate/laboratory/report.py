@@ -15,7 +15,17 @@ from upprint.evaluate.laboratory.cell import Scored, cells
 from upprint.evaluate.laboratory.claims import Claim, claims
 from upprint.evaluate.laboratory.config import LaboratoryConfig, family_of
 from upprint.evaluate.laboratory.pictures import Listing
-from upprint.evaluate.laboratory.statistics import Comparison, Matrix, compare, matrix, sample, whole
+from upprint.evaluate.laboratory.statistics import (
+    Comparison,
+    Matrix,
+    Sampled,
+    Steadiness,
+    compare,
+    matrix,
+    sample,
+    steadiness,
+    whole,
+)
 from upprint.record import build
 from upprint.result import DataError
 
@@ -34,7 +44,7 @@ class Report:
         train_sources, test_sources, left_out: photos that train, that test, that some maker lacks.
         done, wanted: cells that are there and that the config asks for.
         seconds: variant -> mean seconds of training and of testing per cell.
-        matrices, comparisons, claims: the findings.
+        matrices, comparisons, steadiness, claims: the findings.
     """
 
     data: str
@@ -52,6 +62,7 @@ class Report:
     matrices: tuple[Matrix, ...]
     comparisons: tuple[Comparison, ...]
     claims: tuple[Claim, ...]
+    steadiness: tuple[Steadiness, ...] = ()
 
     def matrix(self, variant: str, test: str) -> Matrix | None:
         return next((m for m in self.matrices if (m.variant, m.test) == (variant, test)), None)
@@ -77,8 +88,9 @@ def report(
     rectangles = whole(scored)
     matrices: list[Matrix] = []
     comparisons: list[Comparison] = []
+    every: dict[str, dict[str, Sampled]] = {}
     for test in config.tests:
-        drawn = {}
+        drawn = every.setdefault(test, {})
         for name, variant in config.variants.items():
             if name in rectangles:
                 note(f"{test}: {variant.title}")
@@ -87,6 +99,7 @@ def report(
         if config.main in drawn:
             for name, other in drawn.items():
                 comparisons += compare(drawn[config.main], other) if name != config.main else []
+    steady = _steadiness(every, config)
     of = {name: [s for s in scored if s.variant == name] for name in config.variants}
     seconds = {
         name: (round(mean(s.train_seconds for s in some), 1), round(mean(s.test_seconds for s in some), 1))
@@ -110,8 +123,26 @@ def report(
         seconds=seconds,
         matrices=tuple(matrices),
         comparisons=tuple(comparisons),
-        claims=tuple(claims(matrices, comparisons, config.main, config.control)),
+        claims=tuple(claims(matrices, comparisons, steady, config.main, config.control)),
+        steadiness=tuple(steady),
     )
+
+
+def _steadiness(every: dict[str, dict[str, Sampled]], config: LaboratoryConfig) -> list[Steadiness]:
+    """What the config asks about losses, as far as the cells are there."""
+    asked = config.steady
+    if asked is None or asked.variant not in every[asked.base]:
+        return []
+    before, main, found = every[asked.base], asked.variant, list[Steadiness]()
+    for other in (name for name in asked.than if name in before):
+        for test in asked.tests:
+            after = every[test]
+            found.append(steadiness(test, (before[main], after[main]), (before[other], after[other])))
+        if asked.hiding:
+            change = "makers trained to hide"
+            same = ((before[main],) * 2, (before[other],) * 2)
+            found.append(steadiness(change, *same, asked.hiding))
+    return found
 
 
 def write(found: Report, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -31,7 +32,7 @@ SHARED = (
 """Settings that every cell depends on. The bootstrap, families, main and control may change afterwards."""
 
 DEFINITION = ("input", "network", "block", "anchor", "regularisation")
-"""Settings that a variant's cells depend on; seeds and rows may be added."""
+"""Settings that a variant's cells depend on, beside the weights it reads; seeds and rows may be added."""
 
 
 def run(
@@ -86,8 +87,18 @@ def run(
 def _settings(config: LaboratoryConfig, found: Listing) -> dict[str, Any]:
     values = json.loads(json.dumps(asdict(config)))
     variants = {name: {key: v[key] for key in DEFINITION} for name, v in values["variants"].items()}
+    for name, variant in config.variants.items():
+        if variant.phi:
+            variants[name]["phi"] = _sha256(Path(variant.phi))
     shared = {key: values[key] for key in SHARED}
     return {**shared, "makers": list(found.makers), "sources": found.sha256, "variants": variants}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: the re-synthesiser cannot be read ({error}); train it first") from error
 
 
 def _claim(out: Path, settings: dict[str, Any]) -> None:

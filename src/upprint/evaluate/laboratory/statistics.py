@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from upprint.data.sample import GENERATED, REAL
 from upprint.evaluate import bootstrap
 from upprint.evaluate.curve import area_under_roc
-from upprint.evaluate.laboratory.cell import ALL_BUT, Scored
+from upprint.evaluate.laboratory.cell import ALL_BUT, UNTRAINED, Scored
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -98,8 +98,29 @@ SUMMARY = {
     "family_gap": "same minus another family",
     "held_out": "trained on all but the one tested",
     "held_out_gain": "that minus trained on one other",
+    "untrained": "all makers, nothing trained",
 }
 """Summary numbers and what they are means over."""
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """What two variants lose when pictures or makers change, on the makers that they were trained on.
+
+    Args:
+        change: under what, in words.
+        main, other: which.
+        before: AUROC of both before the change.
+        losses: of both.
+        difference: what the other loses more.
+    """
+
+    change: str
+    main: str
+    other: str
+    before: tuple[Interval, Interval]
+    losses: tuple[Interval, Interval]
+    difference: Interval
 
 
 @dataclass(frozen=True)
@@ -225,6 +246,41 @@ def compare(main: Sampled, other: Sampled) -> list[Comparison]:
     return found
 
 
+def steadiness(
+    change: str,
+    main: tuple[Sampled, Sampled],
+    other: tuple[Sampled, Sampled],
+    hiding: Mapping[str, str] | None = None,
+) -> Steadiness:
+    """Compare the losses of two variants, each given before and after the change.
+
+    Args:
+        change: in words.
+        main, other: before and after; the same twice where the makers change.
+        hiding: maker -> the maker that takes its place afterwards; without it, each keeps its own.
+    """
+    lost = []
+    for before, after in (main, other):
+        rows = [row for row in before.rows if row in (hiding or before.columns)]
+        own = [(before.rows.index(row), before.columns.index(row)) for row in rows]
+        then = [
+            (j, before.columns.index((hiding or {}).get(row, row)))
+            for row, (j, _) in zip(rows, own, strict=True)
+        ]
+        first = np.mean([before.auroc[:, j, k].mean(0) for j, k in own], axis=0)[None]
+        second = np.mean([after.auroc[:, j, k].mean(0) for j, k in then], axis=0)[None]
+        lost.append((first, first - second))
+    (a, drop), (b, drop_other) = lost
+    return Steadiness(
+        change,
+        main[0].variant,
+        other[0].variant,
+        (_interval(a), _interval(b)),
+        (_interval(drop), _interval(drop_other)),
+        _interval(drop_other - drop),
+    )
+
+
 def _part(sampled: Sampled, rows: Sequence[str], seeds: Sequence[int]) -> Floats:
     which = np.ix_([sampled.seeds.index(s) for s in seeds], [sampled.rows.index(r) for r in rows])
     part: Floats = sampled.auroc[which]
@@ -244,6 +300,7 @@ def _masks(rows: Sequence[str], columns: Sequence[str], families: Mapping[str, s
         "same_family": single & ~same & kin,
         "other_family": single & ~kin,
         "held_out": trained == np.array([ALL_BUT + column for column in columns])[None],
+        "untrained": np.broadcast_to(trained == UNTRAINED, (len(rows), len(columns))),
     }
 
 
