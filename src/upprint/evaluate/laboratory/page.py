@@ -64,14 +64,15 @@ COLUMNS = {
 SIGNED = ("gap", "family_gap", "held_out_gain")
 
 
-def page(report: Report | None, figures: str = "") -> str:
+def page(report: Report | None, figures: str = "", head: str = HEAD) -> str:
     """The page.
 
     Args:
         report: of a run; None says that there is none.
         figures: folder of the figures, as a link from the page; ends with "/" unless empty.
+        head: title and introduction of the experiment.
     """
-    parts = [HEAD]
+    parts = [head]
     parts += (
         ["## Results\n\nNo run is recorded in the repository yet."]
         if report is None
