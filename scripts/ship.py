@@ -64,6 +64,9 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument(
+        "--unjudged", action="store_true", help="export and calibrate alone, for side_by_side.py"
+    )
     arguments = parser.parse_args()
 
     config = read_config(arguments.config)
@@ -84,12 +87,17 @@ def main() -> None:
         shipped = export_with_report(detector, arguments.out, system, card=card, source=weights)
         print(f"exported; largest difference from torch {shipped.logit_difference:.1e}")
         numbers: list[Number] = list(rates)
-        for judge in judges(arguments.photos, arguments.generated, arguments.twins, config.data.hold_out):
+        held = [] if arguments.unjudged else _judges(arguments, config)
+        for judge in held:
             numbers += measured(judge, shipped.path, work, arguments.results / f"{system}_shipped")
         final = with_numbers(SystemCard.read(shipped.card_path), detector.card.limits, numbers)
         final = replace(final, maps=maps)
         shipped.card_path.write_text(final.to_json(), encoding="utf-8")
     print(json.dumps([f"{n.data}: {n.protocol}: {n.metric} {n.value:.3f}" for n in numbers], indent=1))
+
+
+def _judges(arguments: argparse.Namespace, config: TrainConfig) -> list[Judge]:
+    return judges(arguments.photos, arguments.generated, arguments.twins, config.data.hold_out)
 
 
 def tested_maps(card: Path, weights: Path) -> tuple[MapTest, ...]:

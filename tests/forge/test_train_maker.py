@@ -12,7 +12,7 @@ from upprint.checkpoints import load_tensors
 from upprint.forge.autoencoder import Recipe
 from upprint.forge.hide import SpectralDiscriminator, profile, radii, regulariser
 from upprint.forge.train_maker import MakerTraining, Patches, train_maker
-from upprint.result import ConfigError, DataError
+from upprint.result import ConfigError, DataError, ResumeError
 
 SHORT = MakerTraining(steps=6, batch=2, crop=32, checkpoint_every=2)
 
@@ -113,3 +113,10 @@ def test_bad_input(photos: list[str], tmp_path: Path) -> None:
         train_maker(Recipe("nearest", 1), photos, tmp_path, SHORT, progress=stop)
     with pytest.raises(ConfigError, match="other settings"):
         train_maker(Recipe("nearest", 1), photos, tmp_path, MakerTraining(steps=7, batch=2, crop=32))
+
+
+def test_a_damaged_checkpoint_is_named(photos: list[str], tmp_path: Path) -> None:
+    recipe = Recipe("nearest", 1)
+    (tmp_path / f"{recipe.name}.ckpt").write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(ResumeError, match="remove it to start anew"):
+        train_maker(recipe, photos, tmp_path, SHORT)

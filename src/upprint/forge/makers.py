@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
@@ -59,11 +60,13 @@ def find_recipe(name: str) -> Recipe:
         ConfigError: no such name; the message lists near ones.
     """
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, [*RECIPES, *graft.GRAFTS], n=3, cutoff=0.4)
-        hint = f"did you mean {', '.join(near)}? " if near else ""
-        known = ", ".join([*sorted(RECIPES), *graft.GRAFTS])
-        raise ConfigError(f"no maker {name!r}; {hint}known: {known}; or the path of a maker's .safetensors")
+        raise ConfigError(f"no recipe {name!r}; {_near(name, sorted(RECIPES))}")
     return RECIPES[name]
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return (f"did you mean {', '.join(near)}? " if near else "") + f"known: {', '.join(known)}"
 
 
 def save_maker(model: UpsamplingAutoencoder, path: Path, metadata: dict[str, str]) -> str:
@@ -107,7 +110,10 @@ def open_maker(name: str) -> Maker:
         return load_maker(Path(name))
     if name in graft.GRAFTS:
         return graft.maker(name)
-    recipe = find_recipe(name)
+    if name not in RECIPES:
+        known = _near(name, [*sorted(RECIPES), *graft.GRAFTS])
+        raise ConfigError(f"no maker {name!r}; {known}; or the path of a maker's .safetensors")
+    recipe = RECIPES[name]
     path = SHIPPED / f"{recipe.name}.safetensors"
     if not path.is_file():
         raise ConfigError(

@@ -29,7 +29,7 @@ from upprint.forge.autoencoder import Recipe, UpsamplingAutoencoder
 from upprint.forge.hide import SpectralDiscriminator, regulariser
 from upprint.forge.makers import build_network, save_maker
 from upprint.images import decode
-from upprint.result import ConfigError, DataError, ImageError, Progress
+from upprint.result import ConfigError, DataError, ImageError, Progress, ResumeError
 
 Pixels = NDArray[np.uint8]
 _KEPT_SIDE = 512
@@ -193,8 +193,14 @@ class _State:
     def load(self, path: Path, identity: str) -> int:
         if not path.exists():
             return 0
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        if state["identity"] != identity:
+        try:
+            state: dict[str, Any] = torch.load(path, weights_only=True)
+            seen = state["identity"]
+        except Exception as error:  # torch's unpickler raises what it likes
+            raise ResumeError(
+                f"{path}: not a checkpoint that can be read ({error}); remove it to start anew"
+            ) from error
+        if seen != identity:
             raise ConfigError(
                 f"{path}: a run with other settings stopped here; choose another out or remove it"
             )
