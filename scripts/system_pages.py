@@ -54,6 +54,8 @@ def page(card: SystemCard, carried: bool) -> str:
         parts += ["## Weights", _table(_weights(card))]
     if card.calibration is not None:
         parts += ["## Calibration", *_calibration(card.calibration)]
+    if card.maps:
+        parts += ["## Maps", *_maps(card)]
     parts += ["## Numbers", *_numbers(card)]
     if card.limits:
         parts += ["## Limits", _bullets(card.limits)]
@@ -102,6 +104,27 @@ def _calibration(scale: Calibration) -> Iterator[str]:
     yield _table(rows, ("verdict", "from logit"))
     sign = "−" if scale.bias >= 0 else "+"
     yield f"Probability: sigmoid((logit {sign} {abs(scale.bias):.3f}) / {scale.temperature:.3f})."
+
+
+def _maps(card: SystemCard) -> Iterator[str]:
+    yield (
+        "Whether they show where, on composites whose generated region is known; a map that beats chance "
+        "does better than 0.5, than a guess at the centre and than on controls. [How it is "
+        "tested](../where.md)."
+    )
+    rows = [
+        (
+            f"`{found.map}`",
+            f"{found.auroc:.3f} [{found.low:.3f}, {found.high:.3f}]",
+            f"{found.centre:.3f}",
+            f"{found.null:.3f}",
+            "yes" if found.beats_chance else "no",
+        )
+        for found in card.maps
+    ]
+    yield _table(rows, ("map", "pixel AUROC", "centre guess", "on controls", "beats chance"))
+    for data, date, command in dict.fromkeys((m.data, m.date, m.command) for m in card.maps):
+        yield f"{data[0].upper()}{data[1:]}. Measured {date} by `{command}`."
 
 
 def _numbers(card: SystemCard) -> Iterator[str]:

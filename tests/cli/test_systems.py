@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from upprint.card import Number
+from upprint.card import MapTest, Number
 from upprint.cli import main
 from upprint.runtime import store
 
@@ -28,7 +28,10 @@ def shipped(make_system, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A package that ships the tiny system and nothing else."""
     data = make_system.graph()
     number = Number("AUROC", 0.5, "coins", "none", "measured", 0.4, 0.6)
-    card = dataclasses.replace(make_system.card(data), numbers=(number,), limits=("[b]darkness[/b]",))
+    tested = MapTest("cam", True, 0.75, 0.7, 0.8, 0.5, 0.51, 0.2, "collages", "0" * 64, "2026-11-20", "where")
+    card = dataclasses.replace(
+        make_system.card(data), numbers=(number,), limits=("[b]darkness[/b]",), maps=(tested,)
+    )
     path = make_system.write_system(tmp_path, data, card)
     monkeypatch.setattr(store, "shipped", lambda: {"tiny": path.with_suffix(".json")})
 
@@ -68,6 +71,12 @@ def test_a_card_is_printed_whole(run) -> None:
         "AUROC 0.5 [0.4, 0.6]: coins, none (measured)",
     ):
         assert words in text
+
+
+@pytest.mark.usefixtures("shipped")
+def test_what_is_known_of_the_maps_is_printed(run) -> None:
+    words = " ".join(run("tiny")[1].split())
+    assert "cam beats chance: pixel AUROC 0.750 [0.700, 0.800]; collages (measured, 2026-11-20)" in words
 
 
 @pytest.mark.usefixtures("shipped")

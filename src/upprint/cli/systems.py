@@ -10,7 +10,7 @@ import typer
 from upprint.cli._app import app, console
 
 if TYPE_CHECKING:
-    from upprint.card import Number, SystemCard
+    from upprint.card import MapTest, Number, SystemCard
 
 
 @app.command()
@@ -114,7 +114,14 @@ def _print_card(card: SystemCard, shipped: bool) -> None:
     console.print(facts)
     block("Limits", list(card.limits))
     block("Departures from the authors' code", list(card.departures))
+    block("Maps", [_map(found) for found in card.maps])
     block("Numbers", [_number(number) for number in card.numbers])
+
+
+def _map(found: MapTest) -> str:
+    verdict = "beats chance" if found.beats_chance else "does not beat chance"
+    figure = f"pixel AUROC {found.auroc:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return f"{found.map} {verdict}: {figure}; {found.data} (measured, {found.date})"
 
 
 def _number(number: Number) -> str:
