@@ -9,7 +9,7 @@ import { resizeBy } from "./core/resample";
 import { sha256 } from "./core/sha256";
 import { cut, type Origin, type Pixels, pool, repeatTo, tileOrigins } from "./core/tiles";
 import { decode } from "./decode/index";
-import type { Card } from "./core/card";
+import { type Card, mapTest } from "./core/card";
 import { readCredentials } from "./file/c2pa";
 import { whatFileSays } from "./file/says";
 import { Graph } from "./graph";
@@ -109,6 +109,7 @@ export class Desk {
       tiles: scores(shown),
       logit: pool(shown.map((one) => one.logit), card.input),
       all: all.length,
+      tested: mapTest(card, "tile_cam"),
     };
   }
 

@@ -2,7 +2,7 @@
 
 import type { Verdict } from "./core/calibration";
 import type { Summary } from "./core/cam";
-import type { Card } from "./core/card";
+import type { Card, MapTest } from "./core/card";
 import type { Anchor } from "./core/npr";
 import type { Refusal, Trial, Wanted } from "./engine/choice";
 import type { Credentials } from "./file/c2pa";
@@ -82,6 +82,8 @@ export interface WhereMap {
   logit: number;
   /** How many tiles the whole picture has. */
   all: number;
+  /** What tests of such maps found; null for none. */
+  tested: MapTest | null;
 }
 
 export interface NprMap {

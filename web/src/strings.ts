@@ -1,6 +1,7 @@
 /** Every word that a reader of the page meets. A translation replaces this file. */
 
 import type { Verdict } from "./core/calibration";
+import type { MapTest } from "./core/card";
 import type { Credentials, Trust } from "./file/c2pa";
 import type { Inference, Refusal, Treatment } from "./protocol";
 
@@ -166,6 +167,14 @@ export const S = {
     `Map of the evidence over the picture: ${share} of the area looked at speaks for generated; strongest ${place}`,
   whereCaption: (share: string, place: string) =>
     `${share} of the area looked at speaks for “generated”, strongest ${place}. Each spot shows which way its own place leans.`,
+  mapTest: (test: MapTest | null) => {
+    if (test === null) return "This map was not tested: whether it shows which part is generated is unknown.";
+    const [auroc, low, high] = [test.auroc, test.low, test.high].map((value) => number(value, 2));
+    const figures = `pixel AUROC ${auroc} [${low}, ${high}], 0.5 is chance`;
+    return test.beats_chance
+      ? `In our test such maps found generated regions better than chance (${figures}).`
+      : `In our test such maps did not beat chance (${figures}): do not read from it which part is generated.`;
+  },
   places: [
     ["at the top left", "at the top", "at the top right"],
     ["at the left", "in the middle", "at the right"],

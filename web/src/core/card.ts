@@ -27,6 +27,16 @@ export interface Weights {
   licence: string;
 }
 
+/** Whether a map shows where, on composites with known regions; see `upprint.card.MapTest`. */
+export interface MapTest {
+  map: string;
+  beats_chance: boolean;
+  auroc: number;
+  low: number;
+  high: number;
+  weights_sha256: string;
+}
+
 export interface Card {
   name: string;
   title: string;
@@ -39,6 +49,14 @@ export interface Card {
   options: Record<string, unknown>;
   weights: Weights | null;
   calibration: Calibration | null;
+  /** Cards of older systems have none. */
+  maps?: MapTest[];
+}
+
+/** What is known of a map's worth; null where these weights' map was not tested. */
+export function mapTest(card: Card, name: string): MapTest | null {
+  const digest = card.weights?.onnx_sha256;
+  return card.maps?.find((test) => test.map === name && test.weights_sha256 === digest) ?? null;
 }
 
 /** Read a card and check what the page relies on; Python has checked the rest when it was written. */

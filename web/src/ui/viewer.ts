@@ -125,7 +125,7 @@ export class Viewer {
     this.legend.replaceChildren(ramp(), h("p", {}, h("span", {}, `← ${S.camera}`), h("span", {}, `${S.generated} →`)));
     this.legend.title = `±${limit}`;
     const seen = where.complete ? S.wholly : S.partly(where.tiles.length, where.all, S.percent(summary.seen));
-    this.caption.textContent = `${S.whereCaption(share, place)} ${seen}`;
+    this.caption.textContent = `${S.whereCaption(share, place)} ${seen} ${S.mapTest(where.tested)}`;
     this.offerWhole(where);
   }
 

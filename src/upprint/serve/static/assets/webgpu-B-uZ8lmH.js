@@ -1,4 +1,4 @@
-import{a as e,i as t,n,r,t as i}from"./worker-WlMfZemG.js";var a=/* @__PURE__ */ t({InferenceSession:()=>Ee,TRACE:()=>xe,TRACE_EVENT_BEGIN:()=>M,TRACE_EVENT_END:()=>N,TRACE_FUNC_BEGIN:()=>A,TRACE_FUNC_END:()=>j,Tensor:()=>k,default:()=>Nn,env:()=>T,registerBackend:()=>_}),o=Object.defineProperty,s=Object.getOwnPropertyDescriptor,c=Object.getOwnPropertyNames,l=Object.prototype.hasOwnProperty,u=(t=>typeof e<`u`?e:typeof Proxy<`u`?new Proxy(t,{get:(t,n)=>(typeof e<`u`?e:t)[n]}):t)(function(t){
+import{a as e,i as t,n,r,t as i}from"./worker-BhpBwQvo.js";var a=/* @__PURE__ */ t({InferenceSession:()=>Ee,TRACE:()=>xe,TRACE_EVENT_BEGIN:()=>M,TRACE_EVENT_END:()=>N,TRACE_FUNC_BEGIN:()=>A,TRACE_FUNC_END:()=>j,Tensor:()=>k,default:()=>Nn,env:()=>T,registerBackend:()=>_}),o=Object.defineProperty,s=Object.getOwnPropertyDescriptor,c=Object.getOwnPropertyNames,l=Object.prototype.hasOwnProperty,u=(t=>typeof e<`u`?e:typeof Proxy<`u`?new Proxy(t,{get:(t,n)=>(typeof e<`u`?e:t)[n]}):t)(function(t){
 /*!
 * ONNX Runtime Web v1.30.0
 * Copyright (c) Microsoft Corporation. All rights reserved.
