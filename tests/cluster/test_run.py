@@ -18,7 +18,9 @@ import pytest
 import upprint
 from upprint import cluster
 from upprint.result import ConfigError, ResumeError, ScanResult, UnknownSystem
+from upprint.runtime.calibration_file import CalibrationFile, Tiles, write
 from upprint.runtime.rows import from_row, kind
+from upprint.runtime.store import find
 
 ray = pytest.importorskip("ray")
 arrow = pytest.importorskip("pyarrow")
@@ -101,6 +103,27 @@ def test_a_killed_worker_costs_nothing(
     assert seen[0] == (0, 43)
     assert seen[-1] == (43, 43)
     assert json.loads((out / "_summary.json").read_text())["pictures"] == 43
+
+
+def test_the_users_own_calibration_judges_on_a_cluster_too(
+    two_cores: None, tiny: Path, pictures: Path, tmp_path: Path
+) -> None:
+    card = find(tiny)[1]
+    assert card.weights is not None
+    own = CalibrationFile(
+        system="tiny", weights_sha256=card.weights.onnx_sha256, tiles=Tiles(32, 8, 9, "mean"),
+        engine="onnxruntime", fpr="0.05", confidence=0.95, bound=0.049, photos=60, errors=0, threshold=-1.0,
+        inconclusive=-3.0, inconclusive_fpr=0.1, temperature=1.0, bias=0.0, scale="card", generated=0,
+        data="mine", date="2026-01-02T03:04:05+00:00", version="0.1.0",
+    )  # fmt: skip
+    write(own, tmp_path / "mine.json")
+    out = tmp_path / "out"
+    cluster.scan(pictures, out, system=tiny, workers=1, calibration=tmp_path / "mine.json")
+    expected = list(upprint.scan(pictures, system=tiny, calibration=tmp_path / "mine.json"))
+    assert rows_of(out) == expected
+    assert {row.verdict for row in expected} != {row.verdict for row in upprint.scan(pictures, system=tiny)}
+    with pytest.raises(ResumeError, match="calibration"):
+        cluster.scan(pictures, out, system=tiny, workers=1, resume=True)
 
 
 def test_a_killed_driver_is_continued(

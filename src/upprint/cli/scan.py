@@ -66,9 +66,13 @@ def scan(
     if on_ray is not None:
         if report is not None:
             raise ConfigError("--report is for a scan on this machine; leave it out with --engine ray")
-        if calibration is not None:
-            raise ConfigError("--calibration is for a scan on this machine; leave it out with --engine ray")
-        limits = {"fpr": fpr, "tiles": tiles, "max_pixels": max_pixels, "shard_size": shard_size}
+        limits = {
+            "calibration": calibration,
+            "fpr": fpr,
+            "tiles": tiles,
+            "max_pixels": max_pixels,
+            "shard_size": shard_size,
+        }
         how = {"system": system, "engine": on_ray, "workers": workers}
         scan_on_ray(paths, out, _summary, resume=resume, overwrite=overwrite, **limits, **how)
         return

@@ -15,6 +15,7 @@ from upprint.cluster.places import EXTRA, PURPOSE, Folder, Places, local_path
 from upprint.cluster.plan import Plan
 from upprint.cluster.worker import Job, ShardScorer
 from upprint.result import ConfigError, ResumeError, UpprintError, require
+from upprint.runtime import calibration_file
 from upprint.runtime.settings import Settings
 
 Progress = Callable[[Counter[str], int], None]
@@ -33,6 +34,7 @@ def scan(
     workers: int | None = None,
     engine: str = "onnxruntime",
     max_pixels: int | None = None,
+    calibration: calibration_file.Source | None = None,
     shard_size: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -48,7 +50,8 @@ def scan(
     Args:
         inputs: files, folders, s3://, gs:// and other URIs, and lists: .parquet files with a column `path`.
         out: folder for parts, local or a URI.
-        system, fpr, tiles, engine, max_pixels: as for `upprint.scan`.
+        system, fpr, tiles, engine, max_pixels, calibration: as for `upprint.scan`; the calibration's file is
+            read here and needs to be on no other machine.
         workers: actors, one core each; None takes one per core of the cluster.
         shard_size: pictures per part file; None chooses.
         resume: continue what is in `out`; see `plan.py` for what counts as done.
@@ -66,7 +69,9 @@ def scan(
     """
     ray = require("ray", extra=EXTRA, purpose=PURPOSE)
     require("ray.data", extra=EXTRA, purpose=PURPOSE)
-    settings = Settings.resolve(system, fpr=fpr, tiles=tiles, engine=engine, max_pixels=max_pixels)
+    settings = Settings.resolve(
+        system, fpr=fpr, tiles=tiles, engine=engine, max_pixels=max_pixels, calibration=calibration
+    )
     for name, value in (("workers", workers), ("shard_size", shard_size)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} {value}: expected a whole number from 1")
