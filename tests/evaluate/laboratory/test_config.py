@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from upprint.attacks.fitted import fit
 from upprint.evaluate.laboratory.cell import rows
 from upprint.evaluate.laboratory.config import (
     LaboratoryConfig,
@@ -41,6 +43,20 @@ def test_the_shipped_config() -> None:
     assert config.variants[config.control].input == "image"
     assert "" in config.tests.values()
     assert any("jpeg" in text for text in config.tests.values())
+
+
+def test_the_second_shipped_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names a fitted attack, which is read with it."""
+    noise = [np.random.default_rng(seed).integers(0, 256, (96, 96, 3), np.uint8) for seed in range(3)]
+    (tmp_path / "runs").mkdir()
+    fit("equalise-image", noise, [], side=96).save(tmp_path / "runs" / "equalise.npz")
+    monkeypatch.chdir(tmp_path)
+    config = read_config(default_config().parent / "laboratory_resynthesis.toml")
+    assert config.steady is not None
+    assert set(config.steady.hiding) | set(config.steady.hiding.values()) <= set(config.makers)
+    assert {config.variants[name].phi for name in ("residual", "residual-c", "residual-d")} == {
+        f"runs/laboratory_{name}/rdn.safetensors" for name in ("sr", "c", "d")
+    }
 
 
 def test_a_small_config_has_defaults(tmp_path: Path) -> None:
