@@ -8,22 +8,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import roc_auc_score
+from torch.nn import functional
 
 from upprint.card import SystemCard
 from upprint.evaluate import where, where_results
 from upprint.evaluate.where import Item, Pixelwise, code, judge, pixel_auroc, score, value
 from upprint.evaluate.where_figure import draw
-from upprint.evaluate.where_maps import LocalMap, controls, maps_of
+from upprint.evaluate.where_maps import LocalMap, artifact_maps, controls, maps_of
 from upprint.evaluate.where_results import WhereResult, map_tests, summarise
 from upprint.explain.words import map_test
 from upprint.forge.composite import INSIDE, OUTSIDE, SEAM, Plan, compose
 from upprint.forge.run import COLUMNS
-from upprint.result import ConfigError, DataError, MetricError, ResumeError
+from upprint.nets.rdn import RDN
+from upprint.result import ConfigError, DataError, MetricError, ResumeError, WeightsError
+from upprint.resynthesis.parts import save_part
+from upprint.resynthesis.resynthesiser import ResynthesiserConfig
 from upprint.runtime.session import load
+from upprint.train import DataConfig
+
+ROOT = Path(__file__).parents[2]
 
 Draw = Callable[[np.ndarray], np.ndarray]
 
@@ -272,3 +280,27 @@ def test_maps_of_a_system_agree_with_its_scores(tiny: Path) -> None:
     rows, columns = seen.any(axis=1).sum(), seen.any(axis=0).sum()
     assert np.array_equal(maps["tile_scores"][rows:], np.tile(maps["tile_scores"][rows - 1], (45 - rows, 1)))
     assert maps["tile_cam"][:rows, :columns] == pytest.approx(expected[:rows, :columns], abs=1e-3)
+
+
+def test_artifact_maps_are_what_cannot_be_rebuilt(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    size = (4, 4, 1, 1)
+    config = ResynthesiserConfig(
+        out="", steps=1, batch=1, data=DataConfig("photos", "photos"), rdn=size, perceptual="none",
+        trained_on="noise", licence="none",
+    )  # fmt: skip
+    phi = RDN(*size)
+    save_part(phi, tmp_path / "rdn.safetensors", kind="rdn", config=config, samples=[])
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    maps = {m.name: m for m in artifact_maps(str(tmp_path / "rdn.safetensors"))}
+    assert not any(m.logits for m in maps.values())
+    x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None] / 255
+    with torch.no_grad():
+        left = (x - phi(functional.avg_pool2d(x, 4))).abs().mean(1)[0].numpy()
+    assert maps["artifacts"].draw(pixels) == pytest.approx(left, abs=1e-5)
+    smooth = maps["artifacts_mean"].draw(pixels)
+    assert smooth.shape == (48, 64)
+    assert smooth[20, 30] == pytest.approx(left[4:37, 14:47].mean(), abs=1e-5)
+    assert smooth[0, 0] == pytest.approx(left[:17, :17].mean(), abs=1e-5)
+    with pytest.raises(WeightsError, match="not a re-synthesiser"):
+        artifact_maps(str(ROOT / "src" / "upprint" / "weights" / "npr.safetensors"))

@@ -8,6 +8,7 @@ from torch import nn
 
 from upprint.result import ConfigError
 from upprint.systems import create
+from upprint.systems.patchfor import PatchClassifier
 
 COUNTS = {
     "xception_block1": 55_010,
@@ -101,3 +102,16 @@ def test_loss_is_the_cross_entropy_of_every_patch() -> None:
 def test_other_options_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=next(iter(options.values()))):
         create("patchfor", **options)
+
+
+@pytest.mark.parametrize("aggregate", ["softmax", "logits", "vote"])
+def test_the_map_is_the_patches_and_its_mean_the_logit(aggregate: str) -> None:
+    torch.manual_seed(0)
+    network = PatchClassifier("resnet18_layer1", aggregate).eval()
+    x = torch.randn(2, 3, 48, 64)
+    with torch.no_grad():
+        cells, patches, logits = network.class_activation_map(x), network.patch_logits(x), network(x)
+    assert torch.allclose(cells.mean((1, 2)) + network.head.bias, logits, atol=1e-5)
+    moved = cells - patches
+    assert torch.allclose(moved, moved[:, :1, :1].expand_as(moved), atol=1e-6)
+    assert not any(name.startswith("head") for name in network.state_dict())

@@ -39,6 +39,10 @@ def where(
     seed: Annotated[int, typer.Option(help="Of composites and intervals.", min=0)] = 0,
     draws: Annotated[int, typer.Option(help="Bootstrap draws.", min=1)] = 1000,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine.")] = None,
+    phi: Annotated[
+        Path | None,
+        typer.Option(help="Weights of a re-synthesiser (rdn.safetensors): test its artifact maps as well."),
+    ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Also draw the results, .png or .svg (extra train).")
     ] = None,
@@ -60,7 +64,7 @@ def where(
     from upprint.evaluate import where as pixelwise
     from upprint.evaluate import where_results
     from upprint.evaluate.results import versions
-    from upprint.evaluate.where_maps import controls, maps_of
+    from upprint.evaluate.where_maps import artifact_maps, controls, maps_of
     from upprint.forge.composite import Plan, compose, read
     from upprint.runtime.calibration import probability
     from upprint.runtime.session import load
@@ -73,7 +77,8 @@ def where(
     scale = scorer.card.calibration
     threshold = None if scale is None else scale.thresholds[scale.default_fpr]
     folder = out / "composites"
-    maps = [*maps_of(scorer), *controls()]
+    artifacts = [] if phi is None else artifact_maps(str(phi))
+    maps = [*maps_of(scorer), *artifacts, *controls()]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as bar:
         task = bar.add_task("composites")
@@ -92,6 +97,7 @@ def where(
                 "system": scorer.card.name,
                 "weights_sha256": digest,
                 "input": asdict(scorer.card.input),
+                **({} if phi is None else {"phi_sha256": _sha256(phi)}),
             },
             threshold=threshold,
             progress=advance,
@@ -140,6 +146,12 @@ def where(
         written.append(_record(system or DEFAULT_SYSTEM, scorer, result))
     for file in written:
         console.print(f"written: {printable(str(file))}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _hold_out(config: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Maps of where the evidence lies, behind one interface: a name, and a function from pixels to values.
 
-A new kind of map (patch logits, reconstruction artifacts) is one more `LocalMap`; nothing else changes.
+A new kind of map is one more `LocalMap`; nothing else changes. Patchfor's patches are its cam.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from upprint.runtime.session import Scorer
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+
+
+WINDOW = 33
+"""Side of the square over which artifacts are averaged, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,40 @@ def maps_of(scorer: Scorer) -> list[LocalMap]:
                 rule.tile,
             ),
         ),
+    ]
+
+
+def artifact_maps(weights: str) -> list[LocalMap]:
+    """Maps of what a re-synthesiser cannot rebuild, for which no classifier is needed: more is likelier.
+
+    Args:
+        weights: of Φ, as the task `resynthesiser` writes them. Needs torch.
+    """
+    import torch
+
+    from upprint.resynthesis.parts import load_phi
+    from upprint.resynthesis.tiles import residual_map
+    from upprint.systems.resynthesis import Residuals
+
+    f = Residuals([load_phi(weights)], None, [0])
+
+    def residual(pixels: Pixels) -> Floats:
+        image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+        with torch.no_grad():
+            found: Floats = residual_map(f, image).mean(0).numpy()
+        return found
+
+    def smooth(pixels: Pixels) -> Floats:
+        found = torch.from_numpy(residual(pixels))[None, None]
+        half = WINDOW // 2
+        mean = torch.nn.functional.avg_pool2d(found, WINDOW, 1, half, count_include_pad=False)
+        return np.asarray(mean[0, 0].numpy(), np.float32)
+
+    title = "what a re-synthesiser cannot rebuild, as upprint artifacts draws it"
+    rule = "mean over the channels of |X - Φ(X↓)|; more is likelier"
+    return [
+        LocalMap("artifacts", title, rule, residual, False),
+        LocalMap("artifacts_mean", f"{title}, smoothed", f"{rule}; mean of {WINDOW}² pixels", smooth, False),
     ]
 
 

@@ -8,15 +8,36 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from upprint import __version__
-from upprint.checkpoints import pack, write_whole
+from upprint.checkpoints import fill, pack, read_metadata, write_whole
 from upprint.data.sample import Sample
+from upprint.nets.rdn import RDN
+from upprint.result import WeightsError
 from upprint.train import RunConfig
+
+
+@cache
+def load_phi(weights: str) -> RDN:
+    """The re-synthesiser in a file of the task `resynthesiser`, frozen; the file says how large it is.
+
+    Raises:
+        WeightsError: cannot be read, or holds something else.
+    """
+    try:
+        size = json.loads(read_metadata(weights)["config"])["rdn"]
+    except (KeyError, ValueError) as error:
+        raise WeightsError(
+            f"{weights}: not a re-synthesiser that upprint trained ({error}); expected an rdn.safetensors"
+        ) from error
+    phi = RDN(*size)
+    fill(phi, weights)
+    return phi.eval().requires_grad_(False)
 
 
 def save_part(

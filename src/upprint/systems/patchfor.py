@@ -24,6 +24,7 @@ from torch.nn import functional
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
 from upprint.nets.margin import margin
+from upprint.nets.no_bias import NoBias
 from upprint.nets.resnet import resnet
 from upprint.nets.xception import Xception
 from upprint.ops.standardise import Standardise
@@ -69,7 +70,7 @@ OFFICIAL = OfficialLayout(
 
 
 class PatchClassifier(nn.Module):
-    """D: (N, 3, H, W) -> logits (N,); `patch_logits` gives the map behind them.
+    """D: (N, 3, H, W) -> logits (N,); the patches' own logits are its map.
 
     Args:
         network: one of `NETWORKS`.
@@ -86,6 +87,7 @@ class PatchClassifier(nn.Module):
         self.aggregate = aggregate
         kind, last = network.split("_")[0], int(network[-1])
         self.trunk: nn.Module = Xception(last=last) if kind == "xception" else _resnet18(last)
+        self.head = NoBias()
         self.convout = nn.Conv2d(CHANNELS[kind][last - 1], 2, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -99,8 +101,20 @@ class PatchClassifier(nn.Module):
         """One logit per patch, (N, h, w), higher = generated."""
         return margin(self.convout(self.trunk(x)))
 
+    def class_activation_map(self, x: Tensor) -> Tensor:
+        """The patches' logits (N, h, w), moved alike until their mean is the picture's logit.
+
+        A mean of probabilities and a vote are not linear: what they change is spread evenly over the map.
+        """
+        patches = self.patch_logits(x)
+        whole = self._aggregated(patches.flatten(1))
+        return patches + (whole - patches.mean((1, 2)))[:, None, None]
+
     def forward(self, x: Tensor) -> Tensor:
-        patches = self.patch_logits(x).flatten(1)
+        """Logits (N,)."""
+        return self._aggregated(self.patch_logits(x).flatten(1))
+
+    def _aggregated(self, patches: Tensor) -> Tensor:
         if self.aggregate == "logits":
             return patches.mean(1)
         if self.aggregate == "vote":

@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
+from upprint.nets.no_bias import NoBias
 from upprint.nets.perceptual import SmallPerceptual
 from upprint.nets.rdn import RDN
 from upprint.nets.resnet import ResNet
@@ -199,7 +200,7 @@ class Average(nn.Module):
         self.classifiers = nn.ModuleList(classifiers)
         self.averaging = averaging
         self.register_buffer("beta", torch.tensor(beta), persistent=False)
-        self.head = _NoBias()
+        self.head = NoBias()
 
     def combine(self, logits: Tensor) -> Tensor:
         """(N, branches) -> (N,)."""
@@ -234,16 +235,6 @@ class Average(nn.Module):
 
 def _listed(maps: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
     return (maps,) if isinstance(maps, Tensor) else maps
-
-
-class _NoBias(nn.Module):
-    """Stands for the head of a network whose map averages to its logit as it is."""
-
-    bias: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("bias", torch.zeros(1), persistent=False)
 
 
 def _spread(cells: Tensor, rows: int, columns: int) -> Tensor:

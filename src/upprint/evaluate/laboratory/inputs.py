@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import cache
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from upprint.checkpoints import fill, read_metadata
 from upprint.detector import Detector
 from upprint.evaluate.laboratory.config import VariantConfig
-from upprint.nets.rdn import RDN
 from upprint.nets.resnet import ResNet
 from upprint.ops.azimuthal import azimuthal_average
 from upprint.ops.dct import log_dct2
 from upprint.ops.fft import log_spectrum
-from upprint.result import WeightsError
+from upprint.resynthesis.parts import load_phi
 from upprint.systems.npr import IMAGENET_STD, NeighbouringPixelRelationships, npr
 from upprint.systems.resynthesis import Residuals
 
@@ -134,22 +130,8 @@ def representation(variant: VariantConfig) -> nn.Module:
     if variant.input == "npr":
         return NeighbouringPixelRelationships(variant.block, variant.anchor)
     if variant.input == "residual":
-        return Scaled(Residuals([_phi(variant.phi)], None, [0]))
+        return Scaled(Residuals([load_phi(variant.phi)], None, [0]))
     return READ[variant.input]()
-
-
-@cache
-def _phi(weights: str) -> RDN:
-    """A re-synthesiser that `upprint train` wrote, frozen."""
-    try:
-        size = json.loads(read_metadata(weights)["config"])["rdn"]
-    except (KeyError, ValueError) as error:
-        raise WeightsError(
-            f"{weights}: not a re-synthesiser that upprint trained ({error}); expected an rdn.safetensors"
-        ) from error
-    phi = RDN(*size)
-    fill(phi, weights)
-    return phi.eval().requires_grad_(False)
 
 
 def spectral(variant: VariantConfig) -> bool:
