@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -147,7 +146,6 @@ def measure_one(name: str, path: Path, tests: Sequence[Judge]) -> None:
     model = open_model(weights=path)
     name = name or model.card.name
     logits = {}
-    started = perf_counter()
     with TemporaryDirectory() as folder:
         for test in tests:
             out = Path(folder) / f"{test.name}.jsonl"
@@ -155,7 +153,6 @@ def measure_one(name: str, path: Path, tests: Sequence[Judge]) -> None:
             if len(rows) != len(test.samples):
                 raise DataError(f"{name}: {len(test.samples) - len(rows)} pictures of {test.name} failed")
             logits[test.name] = [round(float(row.logit or 0.0), ROUNDED) for row in rows]
-    seconds = perf_counter() - started
     card = model.card
     threshold = None
     if card.calibration is not None:
@@ -168,7 +165,6 @@ def measure_one(name: str, path: Path, tests: Sequence[Judge]) -> None:
         "parameters": card.parameters,
         "threshold": threshold,
         "threshold_fpr": card.calibration.default_fpr if card.calibration else None,
-        "pictures_per_second": round(sum(len(test.samples) for test in tests) / seconds, 2),
         "date": datetime.now(UTC).date().isoformat(),
         "command": COMMAND,
         "logits": logits,
@@ -310,8 +306,8 @@ def _system(one: System) -> str:
     h = one.header
     return (
         f"- **{one.name}**: system `{h['system']}`, {h['parameters']:,} parameters, weights "
-        f"`{h['weights_sha256'][:12]}`, trained on {h['trained_on']}; {h['pictures_per_second']:g} "
-        f"pictures a second in this run, {h['date']}."
+        f"`{h['weights_sha256'][:12]}`, trained on {h['trained_on']}; "
+        f"scored {h['date']}."
     )
 
 
