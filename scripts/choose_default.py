@@ -54,8 +54,8 @@ INTRODUCTION = (
     "figures on them are optimistic. Fewer photos means fewer pairs as well."
 )
 OTHERS = (
-    "`collab3` to `collab5` (mirrored VGG-like autoencoders of Collaborative Distillation), `microast` (a style "
-    "network that gets its picture as style, too) and `rfdn4` (super-resolution) are others' networks with "
+    "`collab3` to `collab5` (mirrored VGG-like autoencoders of Collaborative Distillation), `microast` (a "
+    "style network that gets its picture as style, too) and `rfdn4` (super-resolution) are others' networks with "
     "weights under the MIT licence, forged with `upprint forge --onnx`; they are not shipped and no shipped "
     "weights were fitted on them."
 )
