@@ -55,8 +55,8 @@ INTRODUCTION = (
 )
 OTHERS = (
     "`collab3` to `collab5` (mirrored VGG-like autoencoders of Collaborative Distillation), `microast` (a "
-    "style network that gets its picture as style, too) and `rfdn4` (super-resolution) are others' networks with "
-    "weights under the MIT licence, forged with `upprint forge --onnx`; they are not shipped and no shipped "
+    "style network that gets its picture as style, too) and `rfdn4` (super-resolution) are others' networks "
+    "with weights under the MIT licence, forged with `upprint forge --onnx`; they are not shipped and no shipped "
     "weights were fitted on them."
 )
 NAMES, SCALES, SIDE = tuple(GAINS), (1, 2), 256
