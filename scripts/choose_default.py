@@ -54,10 +54,10 @@ INTRODUCTION = (
     "figures on them are optimistic. Fewer photos means fewer pairs as well."
 )
 OTHERS = (
-    "`collab3` to `collab5` (mirrored VGG-like autoencoders of Collaborative Distillation), `microast` (a "
-    "style network that gets its picture as style, too) and `rfdn4` (super-resolution) are others' networks "
-    "with weights under the MIT licence, forged with `upprint forge --onnx`; they are not shipped and no shipped "
-    "weights were fitted on them."
+    "`collab3` to `collab5` (mirrored VGG-like autoencoders of Collaborative Distillation), `microast` "
+    "(a style network that gets its picture as style, too) and `rfdn4` (super-resolution) are others' "
+    "networks with weights under the MIT licence, forged with `upprint forge --onnx`; they are not "
+    "shipped and no shipped weights were fitted on them."
 )
 NAMES, SCALES, SIDE = tuple(GAINS), (1, 2), 256
 DEFAULT = card_of("upprint").options
