@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,10 +127,21 @@ def rendered(name: str, report: Report | None) -> str:
 
 def findings(reports: Mapping[str, Report | None]) -> str:
     """docs/findings.md."""
-    parts = [f"---\nhide:\n  - toc\n---\n\n{MADE}", OPENING]
+    parts = [f"---\nhide:\n  - toc\n---\n\n{MADE}", OPENING, _summary(reports)]
     for one in FINDINGS:
         parts += [f"## {one.claim}", f"Claimed in {one.source}.", *_answers(one, reports[one.experiment])]
     return "\n\n".join(parts) + "\n"
+
+
+def _summary(reports: Mapping[str, Report | None]) -> str:
+    """Every claim with the answers it got, and how often each."""
+    lines = ["| claim | answers |", "| --- | --- |"]
+    for one in FINDINGS:
+        report = reports[one.experiment]
+        verdicts = Counter(claim.verdict for claim in one.asked(report)) if report is not None else Counter()
+        found = "; ".join(f"{verdict} ({count})" for verdict, count in verdicts.items())
+        lines.append(f"| {one.claim} | {found or 'not measured yet'} |")
+    return "\n".join(lines)
 
 
 def _answers(one: Finding, report: Report | None) -> Iterator[str]:

@@ -102,14 +102,16 @@ def _chart(report: Report) -> Figure:
     from matplotlib.patches import Patch
 
     tests = list(dict.fromkeys(m.test for m in report.matrices))
-    titles = list(dict.fromkeys(m.title for m in report.matrices))
     bars = [name for name in BARS if any(m.summary[name] is not None for m in report.matrices)]
+    titles = list(
+        dict.fromkeys(m.title for m in report.matrices if any(m.summary[name] is not None for name in bars))
+    )
     size = (2.5 + 3.6 * len(tests), 1.6 + 0.24 * len(bars) * len(titles))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(tests), squeeze=False, sharey=True, sharex=True)[0]
     step = 0.8 / len(bars)
     for axes, test in zip(panels, tests, strict=True):
-        for m in (m for m in report.matrices if m.test == test):
+        for m in (m for m in report.matrices if m.test == test and m.title in titles):
             for index, name in enumerate(bars):
                 number = m.summary[name]
                 if number is None:
