@@ -72,7 +72,8 @@ def test_options_reach_the_cluster(run, monkeypatch: pytest.MonkeyPatch, errors:
         return Counter({"generated": 3, "error": errors})
 
     monkeypatch.setattr(upprint.cluster, "scan", scan, raising=False)
-    options = "--engine ray+openvino --workers 5 --fpr 0.01 --tiles 2 --max-pixels 9 --shard-size 7 --resume"
+    options = "--engine ray+openvino --workers 5 --fpr 0.01 --tiles 2 --max-pixels 9 --shard-size 7 --resume "
+    options += "--calibration mine.json"
     found, err = run("s3://b/p", "gs://c", "--out", "s3://b/rows", "--system", "npr", *options.split())
     assert (found, err) == (
         code,
@@ -82,6 +83,7 @@ def test_options_reach_the_cluster(run, monkeypatch: pytest.MonkeyPatch, errors:
     assert asked == {
         "paths": ["s3://b/p", "gs://c"],
         "out": "s3://b/rows",
+        "calibration": "mine.json",
         "system": "npr",
         "engine": "openvino",
         "workers": 5,

@@ -235,7 +235,7 @@ def test_an_interrupted_scan_ends_its_workers(slow: Path, many: Path, tmp_path: 
     wait_for(lambda: lines_of(journal) > 5, process)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert b"--resume" in err
     assert b"Traceback" not in err
     assert lines_of(journal) > 5

@@ -112,7 +112,8 @@ def test_summary_numbers(found: Matrix) -> None:
         "held_out_gain": held - single,
     }
     assert {name: number(found, name).value for name in wanted} == pytest.approx(wanted)
-    assert list(found.summary) == list(wanted)
+    assert list(found.summary) == [*wanted, "untrained"]
+    assert found.summary["untrained"] is None
     assert found.pairs == 6
     off = [found.cells[j][k] for j in range(3) for k in range(3) if j != k]
     assert found.above == sum(cell.low > 0.5 for cell in off)
@@ -127,6 +128,7 @@ def test_what_does_not_occur_is_none() -> None:
         "family_gap",
         "held_out",
         "held_out_gain",
+        "untrained",
     }
 
 
