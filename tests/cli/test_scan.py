@@ -243,6 +243,21 @@ def test_an_interrupted_scan_ends_its_workers(slow: Path, many: Path, tmp_path: 
         os.killpg(process.pid, 0)
 
 
+def test_an_interrupt_that_meets_a_finaliser_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    dropped: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: dropped.append(what.exc_type))
+    with scan_command._interrupts() as interrupted:
+        assert not interrupted()
+        Finalised()
+        assert dropped == [KeyboardInterrupt]
+        assert interrupted()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_workers_end_quietly_when_the_parent_is_killed(slow: Path, many: Path, tmp_path: Path) -> None:
     journal = tmp_path / "rows.csv.journal"
     process = start(many, "--system", slow, "--workers", 2, "--out", tmp_path / "rows.csv")
