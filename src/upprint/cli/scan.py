@@ -127,7 +127,7 @@ def scan(
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed. Python drops its exception where that meets a finaliser; none may be lost."""
+    """Whether Ctrl-C was pressed: Python drops its exception where that meets a finaliser."""
     seen = False
 
     def handler(number: int, frame: FrameType | None) -> None:
