@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,8 +16,6 @@ from upprint.cli._app import EXIT_FILES_FAILED, app, console, stderr
 from upprint.result import printable
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from upprint.explain.scan_report import ScanReport
     from upprint.result import ScanResult
     from upprint.runtime.settings import Settings
@@ -99,7 +96,6 @@ def scan(
         on_terminal = output is None and console.is_terminal
         advance = stack.enter_context(_progress(paths, tally, console if on_terminal else stderr))
         show = _table(console) if on_terminal else _json_lines if output is None else output.write
-        interrupted = stack.enter_context(_interrupts())
         try:
             for row in rows:
                 tally[kind(row)] += 1
@@ -107,8 +103,6 @@ def scan(
                 if summary is not None and output is None:
                     summary.add(row)
                 advance()
-                if interrupted():
-                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             hint = "" if output is None else f"; go on with --resume, the rows so far are in {output.journal}"
             stderr.out(f"interrupted{hint}", highlight=False)
@@ -123,27 +117,6 @@ def scan(
     stderr.out(_summary(tally, out), highlight=False)
     if tally["error"]:
         raise typer.Exit(EXIT_FILES_FAILED)
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed: Python drops its exception where that meets a finaliser."""
-    seen = False
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        nonlocal seen
-        seen = True
-        signal.default_int_handler(number, frame)
-
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not usual or threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, handler)
-    try:
-        yield lambda: seen
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _report(report: str, paths: list[str], settings: Settings) -> ScanReport:
