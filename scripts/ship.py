@@ -87,8 +87,7 @@ def main() -> None:
         shipped = export_with_report(detector, arguments.out, system, card=card, source=weights)
         print(f"exported; largest difference from torch {shipped.logit_difference:.1e}")
         numbers: list[Number] = list(rates)
-        held = [] if arguments.unjudged else _judges(arguments, config)
-        for judge in held:
+        for judge in () if arguments.unjudged else _judges(arguments, config):
             numbers += measured(judge, shipped.path, work, arguments.results / f"{system}_shipped")
         final = with_numbers(SystemCard.read(shipped.card_path), detector.card.limits, numbers)
         final = replace(final, maps=maps)

@@ -150,9 +150,10 @@ def measure_one(name: str, path: Path, tests: Sequence[Judge]) -> None:
         for test in tests:
             out = Path(folder) / f"{test.name}.jsonl"
             rows = score(test.samples, model, test.perturbation, out, f"{name}: {test.name}", COMMAND)
-            if len(rows) != len(test.samples):
-                raise DataError(f"{name}: {len(test.samples) - len(rows)} pictures of {test.name} failed")
-            logits[test.name] = [round(float(row.logit or 0.0), ROUNDED) for row in rows]
+            kept = [round(row.logit, ROUNDED) for row in rows if row.logit is not None]
+            if len(kept) != len(test.samples):
+                raise DataError(f"{name}: {len(test.samples) - len(kept)} pictures of {test.name} failed")
+            logits[test.name] = kept
     card = model.card
     threshold = None
     if card.calibration is not None:
