@@ -292,7 +292,7 @@ def test_artifact_maps_are_what_cannot_be_rebuilt(tmp_path: Path) -> None:
     phi = RDN(*size)
     save_part(phi, tmp_path / "rdn.safetensors", kind="rdn", config=config, samples=[])
     pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    maps = {m.name: m for m in artifact_maps(str(tmp_path / "rdn.safetensors"))}
+    maps = {m.name: m for m in artifact_maps(tmp_path / "rdn.safetensors")}
     assert not any(m.logits for m in maps.values())
     x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None] / 255
     with torch.no_grad():
@@ -303,4 +303,4 @@ def test_artifact_maps_are_what_cannot_be_rebuilt(tmp_path: Path) -> None:
     assert smooth[20, 30] == pytest.approx(left[4:37, 14:47].mean(), abs=1e-5)
     assert smooth[0, 0] == pytest.approx(left[:17, :17].mean(), abs=1e-5)
     with pytest.raises(WeightsError, match="not a re-synthesiser"):
-        artifact_maps(str(ROOT / "src" / "upprint" / "weights" / "npr.safetensors"))
+        artifact_maps(ROOT / "src" / "upprint" / "weights" / "npr.safetensors")

@@ -77,7 +77,11 @@ def where(
     scale = scorer.card.calibration
     threshold = None if scale is None else scale.thresholds[scale.default_fpr]
     folder = out / "composites"
-    artifacts = [] if phi is None else artifact_maps(str(phi))
+    artifacts = []
+    if phi is not None:
+        from upprint.checkpoints import load_tensors
+
+        artifacts = artifact_maps(phi)
     maps = [*maps_of(scorer), *artifacts, *controls()]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as bar:
@@ -97,7 +101,7 @@ def where(
                 "system": scorer.card.name,
                 "weights_sha256": digest,
                 "input": asdict(scorer.card.input),
-                **({} if phi is None else {"phi_sha256": _sha256(phi)}),
+                **({} if phi is None else {"phi_sha256": load_tensors(phi)[2]}),
             },
             threshold=threshold,
             progress=advance,
@@ -146,12 +150,6 @@ def where(
         written.append(_record(system or DEFAULT_SYSTEM, scorer, result))
     for file in written:
         console.print(f"written: {printable(str(file))}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _sha256(path: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _hold_out(config: Path) -> list[str]:

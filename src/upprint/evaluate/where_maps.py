@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def maps_of(scorer: Scorer) -> list[LocalMap]:
     ]
 
 
-def artifact_maps(weights: str) -> list[LocalMap]:
+def artifact_maps(weights: Path) -> list[LocalMap]:
     """Maps of what a re-synthesiser cannot rebuild, for which no classifier is needed: more is likelier.
 
     Args:
@@ -91,11 +92,12 @@ def artifact_maps(weights: str) -> list[LocalMap]:
     """
     import torch
 
+    from upprint.checkpoints import load_tensors
     from upprint.resynthesis.parts import load_phi
     from upprint.resynthesis.tiles import residual_map
     from upprint.systems.resynthesis import Residuals
 
-    f = Residuals([load_phi(weights)], None, [0])
+    f = Residuals([load_phi(str(weights))], None, [0])
 
     def residual(pixels: Pixels) -> Floats:
         image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
@@ -110,7 +112,8 @@ def artifact_maps(weights: str) -> list[LocalMap]:
         return np.asarray(mean[0, 0].numpy(), np.float32)
 
     title = "what a re-synthesiser cannot rebuild, as upprint artifacts draws it"
-    rule = "mean over the channels of |X - Φ(X↓)|; more is likelier"
+    made_by = f"Φ of SHA-256 {load_tensors(weights)[2][:12]}"
+    rule = f"mean over the channels of |X - Φ(X↓)|, {made_by}; more is likelier"
     return [
         LocalMap("artifacts", title, rule, residual, False),
         LocalMap("artifacts_mean", f"{title}, smoothed", f"{rule}; mean of {WINDOW}² pixels", smooth, False),
