@@ -81,6 +81,13 @@ def test_zoom_enlarges_a_crop_that_is_drawn_everywhere(pixels: np.ndarray) -> No
     assert {left for _, left in places} == set(range(13))
 
 
+def test_through_goes_to_a_square_and_back(pixels: np.ndarray) -> None:
+    small = Image.fromarray(pixels).resize((20, 20), Image.Resampling.BILINEAR)
+    expected = np.asarray(small.resize(pixels.shape[1::-1], Image.Resampling.BILINEAR))
+    assert np.array_equal(parse("through(20)")(pixels, 0), expected)
+    assert parse("through(64..256)")(pixels, 3).shape == pixels.shape
+
+
 @settings(deadline=None, max_examples=30)
 @given(sigma=st.floats(0.2, 8), seed=st.integers(0, 9))
 def test_blur_is_scipys(sigma: float, seed: int) -> None:

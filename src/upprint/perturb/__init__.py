@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from upprint.perturb.codec import jpeg, webp
 from upprint.perturb.filters import blur, kernel, median, screenshot, sharpen
-from upprint.perturb.geometry import crop, fit, resize, zoom
+from upprint.perturb.geometry import crop, fit, resize, through, zoom
 from upprint.perturb.kinds import KINDS, Pixels
 from upprint.perturb.text import Chain, Step, parse
 from upprint.perturb.tone import gamma, noise, noise_of_variance
@@ -38,6 +38,7 @@ __all__ = [
     "resize",
     "screenshot",
     "sharpen",
+    "through",
     "webp",
     "zoom",
 ]

@@ -50,5 +50,14 @@ def zoom(pixels: Pixels, percent: float, rng: np.random.Generator) -> Pixels:
     return _to(kept, height, width, "bicubic")
 
 
+def through(pixels: Pixels, side: float, kernel: str = "bilinear") -> Pixels:
+    """Reduce (or enlarge) to `side` x `side` without regard to aspect, then back to the old size.
+
+    The training augmentation of GramNet (CVPR 2020), there with 64 to 256 and without anti-aliasing.
+    """
+    height, width = pixels.shape[:2]
+    return _to(_to(pixels, round(side), round(side), kernel), height, width, kernel)
+
+
 def _to(pixels: Pixels, height: int, width: int, kernel: str) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), KERNELS[kernel]))

@@ -80,6 +80,7 @@ KINDS: Mapping[str, Kind] = {
     "fit": Kind((Number("side", 1, 100_000), _KERNEL), 1, geometry.fit),
     "crop": Kind((Number("side", 1, 100_000),), 1, geometry.crop),
     "zoom": Kind((Number("percent", 0, 90),), 1, geometry.zoom, seeded=True),
+    "through": Kind((Number("side", 1, 10_000), _KERNEL), 1, geometry.through),
     "blur": Kind((Number("sigma", 0, 50),), 1, filters.blur),
     "kernel": Kind((Number("size", 1, 99, odd=True),), 1, filters.kernel),
     "median": Kind((Number("size", 1, 15, odd=True),), 1, filters.median),

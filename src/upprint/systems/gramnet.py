@@ -10,7 +10,8 @@ D   ResNet-18 trunk; at the input, after the stem, after pooling and after three
     32 channels, Gram matrix / (32 H W), two 3x3 convolutions of stride 2, mean: 32 numbers times one learnt
     scale. 704 features, Linear 512, dropout, two outputs: 11,734,723 parameters, any picture size.
 
-Recipe (configs/gramnet_paper.toml): 512², Adam 1e-5 with weight decay 1e-4, batch 16, 5 epochs.
+Recipe (configs/gramnet_paper.toml): 512², every picture through 64² to 256² and back, Adam 1e-5 with weight
+decay 1e-4, batch 16, 5 epochs.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ CARD = SystemCard(
             "start from a file that is not published."
         ),
         (
-            "Training pictures are not reduced to 64..256 pixels and enlarged again before each step, as "
-            "theirs are; set `augment` for reduced ones."
+            "Training pictures are reduced to 64..256 pixels with anti-aliasing before they are enlarged "
+            "again; OpenCV's bilinear, which theirs use, has none."
         ),
         "Their lists read camera-made faces as JPEG and generated ones as PNG; ours equalise formats.",
         "Their checkpoints are whole pickled objects, which are never loaded here.",
