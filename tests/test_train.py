@@ -114,9 +114,8 @@ def test_cosine_and_warmup() -> None:
     assert learning_rate(rule, 99, 100, 5) < 1e-3
 
 
-RECIPES = [
-    path for path in sorted((ROOT / "configs").glob("*.toml")) if not path.stem.startswith("laboratory")
-]
+OTHERS = ("laboratory", "benchmark")
+RECIPES = [path for path in sorted((ROOT / "configs").glob("*.toml")) if not path.stem.startswith(OTHERS)]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.name)

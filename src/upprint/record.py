@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 import types
 import typing
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from upprint.result import UpprintError
@@ -32,6 +34,14 @@ def build(kind: type[T], raw: Any, where: str, error: type[UpprintError]) -> T:
         return kind(**values)
     except TypeError as problem:
         raise error(f"{where}: {problem}") from problem
+
+
+def read_toml(path: Path, error: type[UpprintError]) -> dict[str, Any]:
+    """Parse a TOML file; raises `error` where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise error(f"{path}: cannot be read as TOML ({problem})") from problem
 
 
 def _value(hint: Any, raw: Any, where: str, error: type[UpprintError]) -> Any:

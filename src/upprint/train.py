@@ -15,7 +15,6 @@ import math
 import shlex
 import sys
 import time
-import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -41,7 +40,7 @@ from upprint.data.loader import Batches, CropRule, Crops, pairs, with_blends
 from upprint.data.representations import CacheRule, Representations
 from upprint.data.sample import Sample
 from upprint.detector import Detector, Fitted
-from upprint.record import build
+from upprint.record import build, read_toml
 from upprint.result import ConfigError, DataError, Progress
 from upprint.stopping import Stopping, StoppingConfig
 from upprint.systems import create
@@ -206,7 +205,7 @@ def read_run(path: Path) -> RunConfig:
     Raises:
         ConfigError: unreadable, not TOML, an unknown task, unknown or missing keys, values of the wrong kind.
     """
-    raw = _toml(path)
+    raw = read_toml(path, ConfigError)
     name = raw.pop("task", "detector")
     if name not in TASKS:
         raise ConfigError(f"{path}: task {name!r}; expected one of {', '.join(TASKS)}")
@@ -221,14 +220,7 @@ def read_config(path: Path) -> TrainConfig:
     Raises:
         ConfigError: unreadable, not TOML, unknown or missing keys, values of the wrong kind.
     """
-    return build(TrainConfig, _toml(path), str(path), ConfigError)
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as TOML ({error})") from error
+    return build(TrainConfig, read_toml(path, ConfigError), str(path), ConfigError)
 
 
 def fit(
@@ -443,17 +435,22 @@ def training_step(
     optimiser.zero_grad(set_to_none=True)
     placed = cast(Any, model)
     placed.mark_forward_method("loss")  # or the call below would bypass precision and processes
-    loss: Tensor = placed.loss(images.to(memory_format=torch.channels_last), labels)
+    loss: Tensor = placed.loss(_laid_out(images), labels)
     fabric.backward(loss)
     if sam > 0:
         moved = _climb(model, sam)
         optimiser.zero_grad(set_to_none=True)
-        fabric.backward(placed.loss(images.to(memory_format=torch.channels_last), labels))
+        fabric.backward(placed.loss(_laid_out(images), labels))
         with torch.no_grad():
             for parameter, step in moved:
                 parameter.sub_(step)
     optimiser.step()
     return loss.detach()
+
+
+def _laid_out(batch: Tensor) -> Tensor:
+    """Pictures and maps with channels last, which convolutions are faster on; features as they are."""
+    return batch.to(memory_format=torch.channels_last) if batch.dim() == 4 else batch
 
 
 def _climb(model: torch.nn.Module, radius: float) -> list[tuple[Tensor, Tensor]]:
@@ -550,7 +547,7 @@ def _validate(
     with torch.inference_mode(), fabric.autocast():
         for indices in _chunks(range(len(held)), batch_size):
             images, chunk = zip(*(held[index, index] for index in indices), strict=True)
-            batch = torch.stack(images).to(fabric.device, memory_format=torch.channels_last)
+            batch = _laid_out(torch.stack(images).to(fabric.device))
             logits.append(detector(batch).float().cpu())
             labels.extend(chunk)
     scores, truth = torch.cat(logits), torch.tensor(labels)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from upprint.checkpoints import import_official, load_detector, save_safetensors
@@ -97,3 +98,42 @@ def test_training_needs_clip(tmp_path: Path) -> None:
     detector.fit(list)
     with pytest.raises(ConfigError, match="classifier 'svm'"):
         create("univfd", classifier="svm", **TINY)
+
+
+def test_features_are_computed_once_and_shared_by_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CLIP is the cost: a second run, of another probe, does not call it."""
+    from upprint.data.loader import CropRule
+    from upprint.data.representations import CacheRule
+    from upprint.systems.univfd import ClipFeatures
+    from upprint.train import DataConfig, TrainConfig, fit
+
+    for label, folder in enumerate(("0_real", "1_fake")):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for index in range(4):
+            pixels = np.random.default_rng((label, index)).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / folder / f"{index}.png")
+    calls = []
+    forward = ClipFeatures.forward
+
+    def counted(self: ClipFeatures, images: torch.Tensor) -> torch.Tensor:
+        calls.append(len(images))
+        return forward(self, images)
+
+    monkeypatch.setattr(ClipFeatures, "forward", counted)
+    for run in range(2):
+        config = TrainConfig(
+            system="univfd",
+            options=TINY,
+            out=str(tmp_path / f"run{run}"),
+            data=DataConfig(str(tmp_path / "data"), "plain", validation=0.0),
+            crops=CropRule(crop=32),
+            representations=CacheRule(str(tmp_path / "features"), variants=2),
+            steps=12,
+            batch=4,
+            workers=0,
+            seed=0,
+        )
+        assert fit(config).exists()
+        assert sum(calls) == 8 * 2  # every picture in two draws, and none again

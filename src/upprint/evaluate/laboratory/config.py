@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Literal
 
 from upprint.ops.anchor import Anchor, check_block_anchor
 from upprint.perturb import parse
-from upprint.record import build
+from upprint.record import build, read_toml
 from upprint.result import ConfigError
 from upprint.train import OptimiserConfig
 
@@ -170,11 +169,7 @@ def read_config(path: Path) -> LaboratoryConfig:
     Raises:
         ConfigError: unreadable, not TOML, unknown or missing keys, values of the wrong kind.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as TOML ({error})") from error
-    return build(LaboratoryConfig, raw, str(path), ConfigError)
+    return build(LaboratoryConfig, read_toml(path, ConfigError), str(path), ConfigError)
 
 
 def default_config() -> Path:
