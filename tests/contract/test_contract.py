@@ -173,6 +173,19 @@ def test_training_lowers_the_loss(system: str) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
+def test_mixed_precision_trains(system: str) -> None:
+    """bf16, as recipes may ask for with `precision`."""
+    detector = fitted(system).train()
+    if not trained_by_steps(detector):
+        return
+    images, labels = tiny_set(system)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = detector.loss(images, labels)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in detector.parameters())
+
+
 def test_a_seed_decides_everything(system: str) -> None:
     assert not differ(fitted(system, 7), fitted(system, 7))
     if trained_by_steps(build(system)):

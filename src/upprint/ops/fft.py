@@ -24,6 +24,11 @@ def spectrum(images: Tensor) -> Tensor:
     return shifted.abs()
 
 
+def widened(x: Tensor) -> Tensor:
+    """float32 where `x` is narrower: transforms know neither bf16 nor, on processors, half precision."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
 def log_spectrum(images: Tensor, floor: float = FLOOR) -> Tensor:
     """ln(|FFT| + floor), the shape of `images`; `floor` is in grey levels."""
     return torch.log(spectrum(images) + floor)

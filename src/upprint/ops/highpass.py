@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from upprint.ops.fft import widened
+
 
 def cut_space(x: Tensor) -> Tensor:
     """Zero the middle half (each way) of the shifted two-dimensional spectrum, go back, real part.
@@ -13,9 +15,9 @@ def cut_space(x: Tensor) -> Tensor:
         x: (N, C, H, W).
 
     Returns:
-        The same shape; may be negative.
+        The same shape; may be negative, float32 at least.
     """
-    spectrum = torch.fft.fft2(x, norm="ortho")
+    spectrum = torch.fft.fft2(widened(x), norm="ortho")
     keep = ~(_middle(x.shape[-2], x)[:, None] & _middle(x.shape[-1], x)[None])
     high: Tensor = torch.fft.ifft2(spectrum * keep, norm="ortho").real
     return high
@@ -23,7 +25,7 @@ def cut_space(x: Tensor) -> Tensor:
 
 def cut_channels(x: Tensor) -> Tensor:
     """The same along the channel axis alone."""
-    spectrum = torch.fft.fft(x, dim=1, norm="ortho")
+    spectrum = torch.fft.fft(widened(x), dim=1, norm="ortho")
     kept = spectrum * ~_middle(x.shape[1], x)[:, None, None]
     high: Tensor = torch.fft.ifft(kept, dim=1, norm="ortho").real
     return high

@@ -29,6 +29,7 @@ from torch.nn import functional
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
 from upprint.nets.resnet import resnet
+from upprint.ops.fft import widened
 from upprint.result import ConfigError
 from upprint.systems._pretrained import RESNET50
 from upprint.systems._registry import register
@@ -89,7 +90,7 @@ class Perturbation(nn.Module):
             raise ConfigError(
                 f"frepgan: a picture of {x.shape[-1]} x {x.shape[-2]} pixels, expected multiples of 8"
             )
-        spectrum = torch.fft.fft2(x, norm="ortho")
+        spectrum = torch.fft.fft2(widened(x), norm="ortho")
         y, kept = torch.cat((spectrum.real, spectrum.imag), 1), []
         for layer in self.down:
             y = layer(y)
@@ -98,7 +99,7 @@ class Perturbation(nn.Module):
         for layer, before in zip(self.up, reversed(kept), strict=True):
             y = layer(torch.cat((y, before), 1))
         real, imaginary = self.out(y).chunk(2, 1)
-        made: Tensor = torch.fft.ifft2(torch.complex(real, imaginary), norm="ortho").real
+        made: Tensor = torch.fft.ifft2(torch.complex(widened(real), widened(imaginary)), norm="ortho").real
         return made
 
 

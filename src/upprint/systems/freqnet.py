@@ -24,6 +24,7 @@ from torch.nn import functional
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
 from upprint.nets.resnet import ResNet
+from upprint.ops.fft import widened
 from upprint.ops.highpass import cut_channels, cut_space
 from upprint.ops.standardise import Standardise
 from upprint.systems._official import OfficialLayout
@@ -80,10 +81,11 @@ class FrequencyNetwork(nn.Module):
         return functional.relu(functional.conv2d(high, weight, bias, stride))
 
     def _frequency_layer(self, x: Tensor, place: int) -> Tensor:
-        spectrum = torch.fft.fft2(x, norm="ortho")
+        spectrum = torch.fft.fft2(widened(x), norm="ortho")
         real = self.get_submodule(f"realconv{place}")(spectrum.real)
         imaginary = self.get_submodule(f"imagconv{place}")(spectrum.imag)
-        return functional.relu(torch.fft.ifft2(torch.complex(real, imaginary), norm="ortho").real)
+        both = torch.complex(widened(real), widened(imaginary))
+        return functional.relu(torch.fft.ifft2(both, norm="ortho").real)
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.relu(cut_channels(self._convolve(x, 1)))
