@@ -4,8 +4,8 @@ face.
 Source: Shiohara & Yamasaki, Detecting deepfakes with self-blended images, CVPR 2022; numbers from the
 authors' code.
 Landmarks lie beside a picture, PICTURE.landmarks.json: {"landmarks": [[x, y], ...], "box": [left, top, right,
-bottom]}; any face detector can write them. With dlib's 81 points the last 13 are the forehead; `box` may be
-left out.
+bottom]}; `upprint landmarks` writes them with dlib, any other face detector can. With dlib's 81 points the
+last 13 are the forehead; `box` may be left out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from upprint.result import DataError, require
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
+SUFFIX = ".landmarks.json"
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 WITHOUT_FOREHEAD = 68
 
@@ -42,7 +43,7 @@ def read_face(path: Path) -> Face:
     Raises:
         DataError: there are none, or fewer than three points.
     """
-    file = path.with_name(path.name + ".landmarks.json")
+    file = path.with_name(path.name + SUFFIX)
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
         points = np.array(raw["landmarks"], dtype=np.float64).reshape(-1, 2)
@@ -50,7 +51,7 @@ def read_face(path: Path) -> Face:
         left, top, right, bottom = (float(value) for value in box)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"{file}: no landmarks ({error}); expected JSON with landmarks [[x, y], ...] from a face detector"
+            f"{file}: no landmarks ({error}); expected what `upprint landmarks` or another detector writes"
         ) from error
     if len(points) < 3 or not np.isfinite(points).all() or right <= left or bottom <= top:
         raise DataError(

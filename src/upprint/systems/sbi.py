@@ -34,8 +34,8 @@ CARD = SystemCard(
     idea="an EfficientNet-B4 that learnt faces blended with themselves",
     parameters=17_552_202,
     input=InputRule(tile=380, exact=True),
-    needs="to train: face pictures with landmarks beside them (upprint.data.selfblend), and AdvProp weights "
-    "of EfficientNet-B4 (`init` in the config)",
+    needs="to train: face pictures with landmarks beside them (`upprint landmarks`, with dlib), and AdvProp "
+    "weights of EfficientNet-B4 (`init` in the config)",
     departures=(
         "Masks are convex hulls. Where Face X-ray's library is installed theirs draws other shapes too.",
         "Hue, saturation and value are left alone: theirs shift them by 0.3 of 255, which rounds to nothing.",
