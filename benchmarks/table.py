@@ -1,4 +1,4 @@
-"""Turn results/benchmarks/*.json into docs/benchmarks.md.
+"""Turn results/benchmarks/*.json and results/page.json into docs/benchmarks.md.
 
 python benchmarks/table.py            write it
 python benchmarks/table.py --check    exit 1 if it is stale
@@ -15,8 +15,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 INTRODUCTION = """# Benchmarks
 
-Made by `python benchmarks/table.py` from `results/benchmarks/*.json`, which `python benchmarks/run.py`
-measures. Do not edit by hand.
+Made by `python benchmarks/table.py` from `results/benchmarks/*.json`, which `python benchmarks/run.py` and
+its neighbours measure. Do not edit by hand.
 
 Every figure is a ratio against a reference that ran in the same minutes on the same machine: the arms take
 turns (A B C, A B C, ...), and a ratio is taken within each round. The tables give the median and, in
@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is stale")
     parser.add_argument("--print", action="store_true", help="write nothing; print the page")
     options = parser.parse_args(arguments)
-    text = page(read(options.results))
+    beside = options.results.parent / "page.json"
+    browser = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else None
+    text = page(read(options.results), browser)
     if options.print:
         print(text, end="")
         return 0
@@ -69,11 +71,13 @@ REASONS = """
   instead of 71 pictures/s at batch 8 and 82 instead of 80 at batch 32 (one trial, 2026-11-20), but leave a
   single tile one thread; not adopted.
 - **`upprint scan FILE`.** The command line itself (typer, rich) costs what the library call does not.
+- **The scan on Ray.** Ray's own processes run on the two cores that the actors use. In the run of 2026-11-20
+  tests ran beside it at the lowest priority in two of the three rounds, so that it may be a little better.
 - **A single tile.** Batch 1 lies below the larger batches and varies most from round to round.
 """
 
 
-def page(results: list[dict[str, Any]]) -> str:
+def page(results: list[dict[str, Any]], browser: dict[str, Any] | None = None) -> str:
     summary = ["| what | bar | measured | |", "|---|---|---|---|"]
     summary += [
         f"| {data['title']}: {claim['text']} | {_bar(claim)} | {_figure(claim)} | {_word(claim)} |"
@@ -81,7 +85,33 @@ def page(results: list[dict[str, Any]]) -> str:
         for claim in data["claims"]
     ]
     parts = [INTRODUCTION.strip(), "\n".join(summary), REASONS.strip(), *map(section, results)]
+    if browser is not None:
+        parts.append(browser_section(browser))
     return "\n\n".join(parts) + "\n"
+
+
+def browser_section(data: dict[str, Any]) -> str:
+    """`benchmarks/page.py`: from a dropped picture to its verdict."""
+    settings, machine = data["settings"], data["machine"]
+    rows = [
+        f"| {name.replace('_', ' ')} | {arm['threads']} | {arm['seconds_until_page_is_ready']:g} s | "
+        f"{arm['median_seconds']:g} s | {arm['python_median_seconds']:g} s | "
+        f"{arm['largest_logit_difference']:.1g} |"
+        for name, arm in data["arms"].items()
+    ]
+    head = (
+        "| page | threads | until it is ready | in the page | in Python | largest difference of the logit |"
+    )
+    what = (
+        f"{data['what'][0].upper()}{data['what'][1:]}: {settings['picture']}; median of {settings['rounds']} "
+        "rounds, the page and `upprint.load` on the same bytes in turns."
+    )
+    where = (
+        f"{data['date']}, `{data['command']}`; {machine['cores']} cores of {machine['cpu']}, headless "
+        f"Chromium {next(iter(data['arms'].values()))['browser']}. Network SHA-256 {settings['model'][:12]}."
+    )
+    table = "\n".join([head, "|---|---|---|---|---|---|", *rows])
+    return "\n\n".join(["## The page in a browser", what, table, where])
 
 
 def section(data: dict[str, Any]) -> str:
