@@ -19,7 +19,8 @@ THRESHOLDS = {"0.01": 0.5, "0.001": 1.0}
 def graph(*, work: int = 0, input_name: str = "images", cam_axes: int = 3) -> bytes:
     """logit = mean over the tile of cam; cam = (mean over the channels - 127.5) / 50.
 
-    `work` multiplies that many 600 x 600 matrices on the way, about 20 ms each, without effect.
+    `work` multiplies that many 600 x 600 matrices on the way, about 20 ms each, without effect. Without
+    `cam_axes` the map is no output.
     """
     nodes = [
         helper.make_node("Cast", [input_name], ["floating"], to=TensorProto.FLOAT),
@@ -43,13 +44,14 @@ def graph(*, work: int = 0, input_name: str = "images", cam_axes: int = 3) -> by
         "matrix": np.full((side, side), 1 / side, np.float32),
         "nothing": np.float32(0),
     }
+    cam = helper.make_tensor_value_info("cam", TensorProto.FLOAT, ["n", "h", "w", 1][:cam_axes])
     made = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info(input_name, TensorProto.UINT8, ["n", "h", "w", 3])],
         [
             helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n"]),
-            helper.make_tensor_value_info("cam", TensorProto.FLOAT, ["n", "h", "w", 1][:cam_axes]),
+            *([cam] if cam_axes else []),
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )

@@ -197,3 +197,14 @@ def test_help_names_the_options():
     text = run("--help").stdout
     for option in ("--out", "--system", "--block", "--anchor", "--tiles", "--fpr"):
         assert option in text
+
+
+def test_a_system_without_a_map_shows_its_tiles(make_system, tmp_path):
+    data = make_system.graph(cam_axes=0)
+    path = make_system.write_system(tmp_path, data, make_system.card(data))
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)).save(tmp_path / "a.png")
+    call = ["explain", str(tmp_path / "a.png"), "--system", str(path), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, [*call, "--report", str(tmp_path / "r.html")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out" / "a-overlay.png").exists()
+    assert "every tile of 32 × 32 pixels shows its own logit" in (tmp_path / "r.html").read_text("utf-8")

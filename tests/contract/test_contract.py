@@ -25,6 +25,7 @@ from upprint.checkpoints import import_official, load_detector, load_safetensors
 from upprint.detector import Detector
 from upprint.export import TOLERANCE, export
 from upprint.result import ConfigError, WeightsError
+from upprint.runtime.session import load
 from upprint.systems import card_of, create, list_systems
 
 SYSTEMS = list_systems()
@@ -240,6 +241,8 @@ def test_export_equals_torch(system: str, tmp_path: Path) -> None:
         limit = TOLERANCE * max(1.0, float(np.abs(expected).max()) / 10)
         np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=limit)
     assert SystemCard.read(path.with_suffix(".json")).name == system
+    found = load(path)(np.random.default_rng(0).integers(0, 256, (side + 5, side + 9, 3), dtype=np.uint8))
+    assert np.isfinite(found.logit)  # what is exported can be scanned with
 
 
 @pytest.mark.parametrize("wrapper", [None, "first"])

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -256,6 +257,12 @@ def test_old_cards_are_still_read(tiny: Path) -> None:
     del raw["maps"]
     del raw["calibration"]["confidence"]
     assert SystemCard.from_json(json.dumps(raw)).maps == ()
+
+
+def test_a_system_without_a_map_has_its_tiles_scores(make_system: ModuleType, tmp_path: Path) -> None:
+    data = make_system.graph(cam_axes=0)
+    scorer = load(make_system.write_system(tmp_path, data, make_system.card(data)))
+    assert [m.name for m in maps_of(scorer)] == ["tile_scores"]
 
 
 def test_maps_of_a_system_agree_with_its_scores(tiny: Path) -> None:

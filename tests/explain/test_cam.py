@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from upprint import preprocess
 from upprint.card import InputRule
 from upprint.explain.cam import CamMap, tile_cam, upsample, whole_cam
-from upprint.result import WeightsError
+from upprint.result import ConfigError, WeightsError
 
 BIAS = 0.75
 
@@ -223,3 +223,25 @@ def test_upsample_puts_a_single_cell_over_its_own_pixels():
 def test_map_of_a_constant_is_constant():
     cam = CamMap(np.full((3, 4), 2.5, np.float32), 8, 0.0, 2.5, 20, 30)
     np.testing.assert_array_equal(upsample(cam.cells, cam.stride, (20, 30)), 2.5)
+
+
+class Mapless(Fake):
+    def run(self, batch):
+        return super().run(batch)[0], None
+
+
+@pytest.mark.parametrize("size", [(64, 64), (128, 192), (70, 131)])
+def test_without_a_map_tiles_show_their_logits(size):
+    fake, pixels = Mapless(), picture(*size)
+    cam = tile_cam(fake, pixels, RULE)
+    assert not cam.own
+    assert cam.name == "tile_scores"
+    covered, side = preprocess.repeat_to(pixels, RULE.tile, grid=RULE.grid), RULE.tile
+    cut = [covered[None, t.top : t.top + side, t.left : t.left + side] for t in cam.tiles]
+    logits = [float(fake.run(one)[0][0]) for one in cut]
+    assert [t.logit for t in cam.tiles] == pytest.approx(logits, abs=1e-5)
+    assert cam.cells.min() >= min(logits) - 1e-5
+    assert cam.cells.max() <= max(logits) + 1e-5
+    assert cam.logit == pytest.approx(np.mean(logits), abs=1e-5)
+    with pytest.raises(ConfigError, match="no class activation map"):
+        whole_cam(fake, pixels, RULE)

@@ -140,6 +140,21 @@ def test_what_is_asked_for_must_exist(tiny: Path, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_graph_without_a_map_scores_like_one_with(make_system, tmp_path: Path, engine: str) -> None:
+    pytest.importorskip(engine)
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
+    scorers = []
+    for name, axes in (("with", 3), ("without", 0)):
+        data = make_system.graph(cam_axes=axes)
+        (tmp_path / name).mkdir()
+        scorers.append(
+            load(make_system.write_system(tmp_path / name, data, make_system.card(data)), engine=engine)
+        )
+    assert scorers[0](pixels).logit == scorers[1](pixels).logit
+    assert scorers[1].session.run(pixels[None])[1] is None
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_graphs_that_do_not_fit_are_named(make_system, tmp_path: Path, engine: str) -> None:
     pytest.importorskip(engine)
     for options, words in (

@@ -41,7 +41,7 @@ def explain(
     from rich.progress import Progress, TaskID
 
     from upprint import images, provenance
-    from upprint.explain import Explained, describe, page, stability, tile_cam, whole_cam, words, write
+    from upprint.explain import Explained, Probe, describe, page, stability, tile_cam, whole_cam, words, write
     from upprint.explain import report as html_report
     from upprint.explain.maps import check_same_size, parse_anchor
     from upprint.ops.anchor import check_block_anchor
@@ -57,7 +57,8 @@ def explain(
     if image2 is not None:
         check_same_size(decoded[0].pixels, decoded[1].pixels)
     scorer = load(system or DEFAULT_SYSTEM, fpr=fpr, tiles="all" if tiles else None, calibration=calibration)
-    draw_map = tile_cam if tiles else whole_cam
+    own_map = Probe.of(scorer.session, scorer.card.input).own
+    draw_map = whole_cam if own_map and not tiles else tile_cam
     pictures, subjects = [], []
     with Progress(console=stderr, transient=True) as bar:
         for path, picture in zip(paths, decoded, strict=True):

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upprint.explain.cam import CamMap, Probe, tile_cam, upsample, whole_cam
-from upprint.result import WeightsError
 from upprint.runtime.session import Scorer
 
 Floats = NDArray[np.float32]
@@ -53,9 +52,7 @@ def maps_of(scorer: Scorer) -> list[LocalMap]:
         "each pixel has the mean logit of the tiles that cover it; the border beyond them takes its nearest",
         lambda pixels: _tile_scores(scorer, pixels),
     )
-    try:
-        Probe.of(session, rule)
-    except WeightsError:
+    if not Probe.of(session, rule).own:
         return [scores]
     return [
         LocalMap(

@@ -13,7 +13,7 @@ field (87 pixels across in NPR).
 margins are cut away; as long as the margin exceeds half the receptive field, the cells are those of one
 run over the whole picture. A system that counts over its whole input (`upprint`) has no receptive field:
 there, each window's cells are about that window. `tile_cam` shows instead the tiles that a scan scores,
-each with its own logit.
+each with its own logit; of a network without such a map it shows those logits alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from upprint.card import InputRule
 from upprint.preprocess import pool, repeat_to, tile_origins
-from upprint.result import Progress, WeightsError
+from upprint.result import ConfigError, Progress, WeightsError
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -44,8 +44,8 @@ _BATCH = 4
 class Runner(Protocol):
     """What is needed of `upprint.runtime.session.Session`."""
 
-    def run(self, batch: Pixels, /) -> tuple[NDArray[Any], NDArray[Any]]:
-        """uint8 (N, H, W, 3) to logits (N,) and maps (N, h, w)."""
+    def run(self, batch: Pixels, /) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """uint8 (N, H, W, 3) to logits (N,) and maps (N, h, w), or None for maps."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class CamMap:
 
     `cells` is float32 (h, w), in logits; `stride` the pixels that a cell is wide and high; `logit` is
     mean(cells) + bias for a whole picture, and the pooled logit of `tiles` where those were scored;
-    `height` and `width` are the picture's; `tile` the side of the tiles in pixels, 0 without tiles.
+    `height` and `width` are the picture's; `tile` the side of the tiles in pixels, 0 without tiles. `own` is
+    False where the network has no map: a cell is the logit of its tile then.
     """
 
     cells: Floats
@@ -74,19 +75,26 @@ class CamMap:
     width: int
     tiles: tuple[TileScore, ...] = ()
     tile: int = 0
+    own: bool = True
 
     @property
     def name(self) -> str:
-        """As tests on a card call it: "tile_cam" of tiles, "cam" of a whole picture."""
+        """As tests on a card call it: "cam" of a whole picture, "tile_cam" or "tile_scores" of tiles."""
+        if not self.own:
+            return "tile_scores"
         return "tile_cam" if self.tiles else "cam"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one run on an empty picture tells of a graph: its stride in pixels and its head's bias."""
+    """What one run on an empty picture tells of a graph: its stride in pixels and its head's bias.
+
+    Without a map of its `own` a tile is one cell, its logit, and the bias 0.
+    """
 
     stride: int
     bias: float
+    own: bool = True
 
     @classmethod
     def of(cls, session: Runner, rule: InputRule) -> Probe:
@@ -96,6 +104,8 @@ class Probe:
             WeightsError: the map's side does not divide the tile's.
         """
         logits, cam = session.run(np.zeros((1, rule.tile, rule.tile, 3), np.uint8))
+        if cam is None:
+            return cls(rule.tile, 0.0, own=False)
         side = cam.shape[1] if cam.ndim == 3 else 0
         if side == 0 or cam.shape != (1, side, side) or rule.tile % side:
             raise WeightsError(
@@ -107,6 +117,9 @@ class Probe:
     def run(self, session: Runner, batch: Pixels) -> tuple[Floats, Floats]:
         """`session.run`, with the contract checked: mean(cam) + bias is the logit."""
         logits, cam = session.run(batch)
+        if cam is None:
+            scores = np.asarray(logits, np.float32)
+            return scores, scores[:, None, None]
         rebuilt = cam.mean(axis=(1, 2), dtype=np.float64) + self.bias
         slack = 1e-3 * (1 + np.abs(cam).max(initial=0))
         if not np.all(np.abs(rebuilt - logits) <= slack):
@@ -135,9 +148,12 @@ def whole_cam(
         progress: called with (windows done, windows).
 
     Raises:
+        ConfigError: the network has no map; `tile_cam` shows its tiles.
         WeightsError: the graph's map does not average to its logit.
     """
     probe = Probe.of(session, rule)
+    if not probe.own:
+        raise ConfigError("this network has no class activation map; its tiles' logits are all there is")
     height, width = pixels.shape[:2]
     if height * width <= limit:
         cells = probe.run(session, pixels[None])[1][0]
@@ -208,7 +224,7 @@ def tile_cam(session: Runner, pixels: Pixels, rule: InputRule, *, progress: Prog
     cells = (total[:rows, :columns] / count[:rows, :columns]).astype(np.float32)
     logit = float(pool(np.array(logits, np.float32), rule))
     tiles = tuple(TileScore(y, x, score) for (y, x), score in zip(origins, logits, strict=True))
-    return CamMap(cells, unit, probe.bias, logit, height, width, tiles, rule.tile)
+    return CamMap(cells, unit, probe.bias, logit, height, width, tiles, rule.tile, probe.own)
 
 
 def upsample(cells: Floats, stride: int, size: Sequence[int], step: float = 1.0) -> Floats:

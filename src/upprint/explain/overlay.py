@@ -136,7 +136,8 @@ def _tiles_text(cam: CamMap) -> str:
     number = len(cam.tiles)
     tiles = f"{number} tile{'s' if number > 1 else ''} of {cam.tile} x {cam.tile} pixels"
     filled = ", filled by repeating the picture" if cam.tile > min(cam.height, cam.width) else ""
-    return f"{tiles}{filled}; pooled logit {cam.logit:+.2f}"
+    lone = "" if cam.own else "; the network has no map: every tile shows its own logit"
+    return f"{tiles}{filled}; pooled logit {cam.logit:+.2f}{lone}"
 
 
 def _outline(body: Image.Image, cam: CamMap, step: float) -> None:

@@ -54,7 +54,11 @@ def draw(pixels: Pixels, cam: CamMap, block: int, anchor: Anchor, number: int = 
     spread = sheets.npr_limit(relations)
     shown, how = sheets.shown(relations, _LONGEST_NPR)
     prints = colour.apply(shown, "diverging", -spread, spread)
-    cells = f"One cell is {cam.stride} × {cam.stride} pixels; the network saw further around it."
+    cells = (
+        f"One cell is {cam.stride} × {cam.stride} pixels; the network saw further around it."
+        if cam.own
+        else f"The network has no map: every tile of {cam.tile} × {cam.tile} pixels shows its own logit."
+    )
     rule = sheets.rule_text(block, anchor).replace(" x ", " × ")
     parts = [
         _figure(small, "The picture", f"As the system sees it. {note}."),

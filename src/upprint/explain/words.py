@@ -106,7 +106,7 @@ def map_test(card: SystemCard, name: str) -> str:
 
     Args:
         card: of the system; tests of other weights than its own do not count.
-        name: of the map: "cam" of the whole picture, "tile_cam" of its tiles.
+        name: of the map: "cam" of the whole picture, "tile_cam" or "tile_scores" of its tiles.
     """
     digest = None if card.weights is None else card.weights.onnx_sha256
     found = next((t for t in card.maps if t.map == name and t.weights_sha256 == digest), None)

@@ -22,13 +22,16 @@ from upprint.result import ConfigError, WeightsError, require
 
 ENGINES = ("onnxruntime", "openvino")
 
-Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Logits, and maps where the graph has them."""
 Run = Callable[[NDArray[np.uint8]], Arrays]
 Port = tuple[str, str, int]
 """Name, dtype and number of axes of an input or output."""
 
 INPUTS: list[Port] = [("images", "uint8", 4)]
-OUTPUTS: list[Port] = [("logit", "float32", 1), ("cam", "float32", 3)]
+LOGIT: Port = ("logit", "float32", 1)
+CAM: Port = ("cam", "float32", 3)
+"""Only of networks that have an exact class activation map."""
 
 
 def opener(engine: str, *, narrow: bool = True) -> Callable[[bytes, str, int | None], Run]:
@@ -77,11 +80,11 @@ def _onnxruntime(graph: bytes, origin: str, threads: int | None) -> Run:
     except Exception as error:  # the engine's own exceptions share no base class below this
         raise WeightsError(f"{origin}: ONNX Runtime cannot open it ({error})") from error
     _check_ports(origin, "input", [_onnx_port(port) for port in session.get_inputs()], INPUTS)
-    _check_ports(origin, "output", [_onnx_port(port) for port in session.get_outputs()], OUTPUTS)
+    outputs = _outputs(origin, [_onnx_port(port) for port in session.get_outputs()])
 
     def run(batch: NDArray[np.uint8]) -> Arrays:
-        logits, cam = session.run(["logit", "cam"], {"images": batch})
-        return logits, cam
+        logits, *cam = session.run(outputs, {"images": batch})
+        return logits, cam[0] if cam else None
 
     return run
 
@@ -107,14 +110,15 @@ def _openvino(graph: bytes, origin: str, threads: int | None, *, narrow: bool) -
     except Exception as error:  # the engine's own exceptions share no base class below this
         raise WeightsError(f"{origin}: OpenVINO cannot open it ({error})") from error
     _check_ports(origin, "input", [_openvino_port(port) for port in compiled.inputs], INPUTS)
-    _check_ports(origin, "output", [_openvino_port(port) for port in compiled.outputs], OUTPUTS)
+    outputs = _outputs(origin, [_openvino_port(port) for port in compiled.outputs])
     request, lock = compiled.create_infer_request(), threading.Lock()
-    logit_port, cam_port = compiled.output("logit"), compiled.output("cam")
+    ports = [compiled.output(name) for name in outputs]
 
     def run(batch: NDArray[np.uint8]) -> Arrays:
         with lock:  # a request holds one batch at a time
             found = request.infer({"images": batch})
-            return np.array(found[logit_port]), np.array(found[cam_port])
+            logits, *cam = (np.array(found[port]) for port in ports)
+        return logits, cam[0] if cam else None
 
     return run
 
@@ -123,6 +127,13 @@ def _openvino_port(port: Any) -> Port:
     names = {"u8": "uint8", "f32": "float32"}
     kind = port.get_element_type().get_type_name()
     return port.get_any_name(), names.get(kind, kind), len(port.get_partial_shape())
+
+
+def _outputs(origin: str, found: list[Port]) -> list[str]:
+    """Names of the outputs: the logit, and the map where there is one."""
+    expected = [LOGIT, CAM] if CAM[0] in [name for name, *_ in found] else [LOGIT]
+    _check_ports(origin, "output", found, expected)
+    return [name for name, *_ in expected]
 
 
 def _check_ports(origin: str, what: str, found: list[Port], expected: list[Port]) -> None:

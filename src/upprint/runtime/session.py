@@ -32,7 +32,8 @@ class Session:
     """An exported graph in an engine.
 
     Args:
-        onnx_path: the graph; input "images" uint8 (N, H, W, 3) RGB, outputs "logit" (N,) and "cam" (N, h, w).
+        onnx_path: the graph; input "images" uint8 (N, H, W, 3) RGB, outputs "logit" (N,) and, where
+            the network has an exact class activation map, "cam" (N, h, w).
         card: its card, which names its hash.
         threads: of the engine; None leaves the choice to it. Results do not depend on it (onnxruntime).
         engine: "onnxruntime" (fp32), or "openvino" (bf16 where the processor has it; extra `fast`).
@@ -50,14 +51,15 @@ class Session:
         self._run = open_graph(read_verified(onnx_path, card), str(onnx_path), threads)
         self._path = onnx_path
 
-    def run(self, batch: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def run(self, batch: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Score a batch.
 
         Args:
             batch: uint8 (N, H, W, 3), RGB.
 
         Returns:
-            Logits float32 (N,), higher = more likely generated, and class activation maps (N, h, w).
+            Logits float32 (N,), higher = more likely generated, and class activation maps (N, h, w),
+            or None where the network has none.
 
         Raises:
             ConfigError: another dtype or shape.
