@@ -143,7 +143,8 @@ class SystemCard:
     """What the user must bring beside training pictures, e.g. the weights of a foundation model."""
     input: InputRule = field(default_factory=InputRule)
     narrow: bool = True
-    """Its graph may be computed in bf16 by engines that do so; False where it counts, which needs float32."""
+    """Its graph may be computed in bf16 by engines that do so; False where it counts or takes spectra,
+    which needs float32."""
     exportable: bool = True
     export_note: str = ""
     code_licence: str = "Apache-2.0"

@@ -88,3 +88,24 @@ def test_one_class_and_other_classifiers_are_refused() -> None:
         detector.fit(lambda: [(torch.from_numpy(pixels(16, 16)), torch.zeros(2))])
     with pytest.raises(ConfigError, match="classifier 'poly'"):
         create("durall", classifier="poly")
+
+
+def test_openvino_takes_spectra_in_float32(tmp_path: Path) -> None:
+    """In bf16 the profile is off by more than the classes are apart."""
+    pytest.importorskip("openvino")
+    from upprint.export import export
+    from upprint.runtime.session import load
+
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
+    smooth = noise[:, ::2, ::2].repeat(2, 1).repeat(2, 2)
+    images = torch.from_numpy(np.concatenate([noise, smooth]).transpose(0, 3, 1, 2).copy())
+    labels = torch.tensor([0.0] * 8 + [1.0] * 8)
+    detector = create("durall", bins=43, side=64)
+    detector.fit(lambda: iter([(images, labels)]))
+    path = export(detector.eval(), tmp_path, "durall", tile=64)
+    found = {
+        engine: [load(path, engine=engine)(one).logit for one in noise]
+        for engine in ("onnxruntime", "openvino")
+    }
+    np.testing.assert_allclose(found["openvino"], found["onnxruntime"], rtol=1e-3, atol=1e-3)

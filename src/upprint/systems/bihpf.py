@@ -44,6 +44,7 @@ CARD = SystemCard(
     faithful=False,
     idea="high-pass filters over places and over frequencies, log magnitudes into a ResNet-50",
     parameters=23_510_081,
+    narrow=False,
     input=InputRule(tile=256, exact=True),
     departures=(
         "Our interpretation: the paper's code is not public, and its filters are not known as formulas.",

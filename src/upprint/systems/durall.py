@@ -46,6 +46,7 @@ CARD = SystemCard(
     idea="the spectrum's mean over each radius, into a support-vector machine or logistic regression",
     parameters=180,
     trained_by="fit",
+    narrow=False,
     input=InputRule(tile=256, exact=True),
     departures=(
         "The FFT is taken in double precision; parts of a frequency below 1e-6, rounding, count as 0.",

@@ -38,6 +38,7 @@ CARD = SystemCard(
     faithful=True,
     idea="DCT bands of the picture and of sliding windows, each into an Xception",
     parameters=41_979_661,
+    narrow=False,
     input=InputRule(tile=299, exact=True),
     needs="to train as published: ImageNet weights of Xception (`init` in the config)",
     departures=(

@@ -40,6 +40,7 @@ CARD = SystemCard(
     faithful=True,
     idea="log magnitudes of the two-dimensional FFT, scaled by percentiles, into a ResNet-34",
     parameters=21_285_698,
+    narrow=False,
     input=InputRule(tile=224, exact=True),
     needs="to train as published: torchvision's ImageNet weights of ResNet-34 (`init` in the config)",
     departures=(

@@ -43,6 +43,7 @@ CARD = SystemCard(
     faithful=True,
     idea="standardised log-DCT coefficients of the whole picture, into a tiny network or a linear model",
     parameters=137_189,
+    narrow=False,
     input=InputRule(tile=256, exact=True),
     departures=(
         (

@@ -46,6 +46,7 @@ CARD = SystemCard(
     faithful=False,
     idea="an adversarial perturbation made in the frequency domain, then a ResNet-50",
     parameters=28_964_680,
+    narrow=False,
     input=InputRule(tile=256, exact=True),
     needs="ImageNet weights of ResNet-50 to start the classifier from, if wanted (`init` in the config)",
     departures=(

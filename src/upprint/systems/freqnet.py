@@ -39,6 +39,7 @@ CARD = SystemCard(
     faithful=True,
     idea="high-pass filters and convolutions in the frequency domain inside a small ResNet",
     parameters=1_850_433,
+    narrow=False,
     input=InputRule(tile=256, exact=True),
     departures=(
         "Real and imaginary parts are convolved, as in their code. Their article says amplitude and phase.",

@@ -43,6 +43,7 @@ CARD = SystemCard(
     idea="correlation of a picture's noise residual with the fingerprints of both classes",
     parameters=2 * 256 * 256,
     trained_by="fit",
+    narrow=False,
     input=InputRule(tile=256, exact=True),
     departures=(
         "The paper averages residuals; this is the camera estimator that Frank et al. run as its baseline.",
