@@ -29,7 +29,8 @@ from upprint.result import ConfigError, WeightsError
 from upprint.runtime.engines import import_onnxruntime
 
 TOLERANCE = 1e-4
-"""Largest difference of logits between graph and torch, up to |logit| = 10; in proportion beyond."""
+"""Largest difference of logits between graph and torch, up to |logit| = 10; in proportion beyond. A cell of
+a map counts for one of many in its logit: there it is in proportion from 1 on."""
 
 
 @dataclass(frozen=True)
@@ -139,21 +140,28 @@ def check_parity(
                 logit_worst = max(logit_worst, _checked(found[0], logits, "logit", images.shape))
                 if isinstance(network, Mapped):
                     cam = network.class_activation_map(detector.representation(pixels)).numpy()
-                    cam_worst = max(cam_worst, _checked(found[1], cam, "cam", images.shape))
+                    cam_worst = max(cam_worst, _checked(found[1], cam, "cam", images.shape, unit=1.0))
                     pooled = found[1].mean((1, 2)) + cast(Tensor, network.head.bias).numpy()
                     _checked(pooled, found[0], "mean(cam) + bias", images.shape)
             pictures += count
     return logit_worst, cam_worst if isinstance(network, Mapped) else None, pictures
 
 
-def _checked(found: NDArray[np.float32], expected: NDArray[np.float32], what: str, shape: Any) -> float:
+def _checked(
+    found: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    what: str,
+    shape: Any,
+    *,
+    unit: float = 10.0,
+) -> float:
     """Largest difference, or `WeightsError` where shapes differ or it exceeds the tolerance (also NaN)."""
     if found.shape != expected.shape:
         raise WeightsError(
             f"export: {what} has shape {found.shape} for {shape}, torch {expected.shape}; nothing was written"
         )
     difference = float(np.abs(found - expected).max())
-    limit = TOLERANCE * max(1.0, float(np.abs(expected).max()) / 10)
+    limit = TOLERANCE * max(1.0, float(np.abs(expected).max()) / unit)
     if not difference <= limit:
         raise WeightsError(
             f"export: {what} differs from torch by {difference:.2g} on pictures of shape {shape}, "
