@@ -24,9 +24,10 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from judging import CROP, EQUALISED, SHARED, judges
+from judging import CROP, EQUALISED, judges
 from upprint.data.loader import Batches, Crops, pairs
 from upprint.data.sample import Sample
+from upprint.evaluate.benchmark.testsets import SHARED
 from upprint.evaluate.bootstrap import Estimate, Scores, estimate
 from upprint.evaluate.curve import kinds
 from upprint.images import decode

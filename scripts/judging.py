@@ -8,7 +8,6 @@ and format; and the held-out photos against their own twins, maker by maker.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -18,13 +17,13 @@ from rich.progress import Progress as Bar
 
 from upprint.data.layouts import read
 from upprint.data.protocol import named
-from upprint.data.sample import GENERATED, REAL, Sample
+from upprint.data.sample import Sample
 from upprint.evaluate import predictions, results
+from upprint.evaluate.benchmark.testsets import SHARED, held_out
+from upprint.evaluate.benchmark.testsets import generated as made_by_generators
 from upprint.evaluate.model import Model, open_model
 from upprint.evaluate.predict import predict
-from upprint.images import find_images
 
-SHARED = "photos shared by all generators"
 CROP = "crop(256)"
 EQUALISED = f"{CROP}|jpeg(75..95)"
 
@@ -41,27 +40,16 @@ class Judge:
     """What the sub-sets are: generators or makers."""
 
 
-def held_out(photos: Path, patterns: Sequence[str]) -> list[Sample]:
-    """The photos of the sources that training held out."""
-    return [
-        Sample(path, REAL, "", "real", Path(os.path.relpath(path, photos)).as_posix())
-        for path in find_images([photos])
-        if any(fnmatchcase(os.path.relpath(path, photos), pattern) for pattern in patterns)
-    ]
-
-
 def judges(photos: Path, generated: Path, twins: Path, patterns: Sequence[str]) -> list[Judge]:
     """The three judges: `equalised`, `as_is` and `twins`."""
     held = held_out(photos, patterns)
     against = [replace(sample, subset=SHARED) for sample in held]
-    folders = sorted(p for p in generated.iterdir() if p.is_dir())
-    for folder in folders:
-        against += [
-            Sample(path, GENERATED, folder.name, folder.name, f"{folder.name}/{Path(path).name}")
-            for path in find_images([folder])
-        ]
+    made = made_by_generators(generated)
+    against += made
     pairs = [s for s in read(twins, "twins").samples if any(fnmatchcase(s.source, p) for p in patterns)]
-    words = f"{len(folders)} generators against {len(held)} photos of held-out sources"
+    words = (
+        f"{len({sample.subset for sample in made})} generators against {len(held)} photos of held-out sources"
+    )
     names = {sample.subset for sample in pairs}
     twin_words = f"{len(pairs) // 2} pairs of held-out photos and their twins by {len(names)} makers"
     return [

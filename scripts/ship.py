@@ -22,12 +22,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from judging import Judge, held_out, judges, measure, score
+from judging import Judge, judges, measure, score
 from upprint.card import Calibration, MapTest, Number, SystemCard
 from upprint.checkpoints import load_detector
 from upprint.data.sample import GENERATED, REAL, Sample
 from upprint.data.split import training_part
 from upprint.evaluate import results
+from upprint.evaluate.benchmark.testsets import held_out
 from upprint.evaluate.calibrate import fit_calibration
 from upprint.evaluate.model import open_model
 from upprint.evaluate.tail import exponential_threshold
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument(
-        "--unjudged", action="store_true", help="export and calibrate alone, for side_by_side.py"
+        "--unjudged", action="store_true", help="export and calibrate alone, for `upprint benchmark`"
     )
     arguments = parser.parse_args()
 

@@ -9,16 +9,19 @@ from PIL import Image
 from upprint.card import InputRule
 from upprint.data.layouts import LAYOUTS
 from upprint.data.protocol import (
+    OWN_PROTOCOL,
     PROTOCOL_OF,
     PROTOCOLS,
     Pixels,
     apply,
     named,
+    protocol_for,
     protocol_of,
     views,
     whole_copies,
 )
 from upprint.result import ConfigError, UnsupportedImage
+from upprint.systems import card_of, list_systems
 
 
 def noise(height: int, width: int, seed: int = 0) -> Pixels:
@@ -131,3 +134,18 @@ def test_wrong_use_is_named() -> None:
         apply(pixels, named("tiles"))
     with pytest.raises(UnsupportedImage):
         apply(pixels.astype(np.float32), named("npr-native"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("system", sorted(OWN_PROTOCOL))
+def test_a_system_of_one_size_has_a_protocol_that_makes_it(system: str) -> None:
+    rule = card_of(system).input
+    own = protocol_for(system, named("npr-resize256"))
+    assert rule.exact
+    assert apply(np.zeros((300, 410, 3), np.uint8), own).shape == (rule.tile, rule.tile, 3)
+    assert protocol_for(system, named("tiles")) is named("tiles")
+
+
+def test_every_system_of_another_size_has_a_protocol() -> None:
+    exact = {name for name in list_systems() if card_of(name).input.exact and card_of(name).input.tile != 256}
+    assert exact == set(OWN_PROTOCOL)
+    assert protocol_for("npr", named("npr-native")) is named("npr-native")

@@ -34,7 +34,7 @@ def grey(batch: np.ndarray) -> np.ndarray:
     return batch.mean(axis=(1, 2, 3), dtype=np.float64).astype(np.float32) - 128
 
 
-MODEL = Model(grey, CARD, "grey.onnx", "ab" * 32, "numpy", pixels_per_run=3 * 64 * 64)
+MODEL = Model(grey, CARD, "grey.onnx", "ab" * 32, "numpy", 0, pixels_per_run=3 * 64 * 64)
 NATIVE = named("npr-native")
 
 
@@ -95,7 +95,7 @@ def test_protocols_reach_the_model(samples: list[Sample], tmp_path: Path, protoc
         shapes.add(batch.shape[1:])
         return grey(batch)
 
-    watched = Model(watch, CARD, "w", "", "numpy")
+    watched = Model(watch, CARD, "w", "", "numpy", 0)
     predict(samples, watched, named(protocol), out=tmp_path / "p.jsonl", data="test")
     native = {(side, side, 3) for side in (40, 48, 56)}
     sides = {"npr-resize256": {(256, 256, 3)}, "npr-genimage": {(224, 224, 3)}, "tiles": {(32, 32, 3)}}

@@ -40,7 +40,7 @@ def grey(batch: np.ndarray) -> np.ndarray:
     return batch.mean(axis=(1, 2, 3), dtype=np.float64).astype(np.float32) - 128
 
 
-MODEL = Model(grey, CARD, "grey.onnx", "ab" * 32, "numpy")
+MODEL = Model(grey, CARD, "grey.onnx", "ab" * 32, "numpy", 0)
 NATIVE = named("npr-native")
 TEXTS = ("", "gamma(0.8)", "gamma(1.25)", "noise(5..30)", "resize(0.5)")
 

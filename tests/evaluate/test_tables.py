@@ -75,6 +75,15 @@ def test_results_of_another_protocol_stay_out(changes: dict[str, object]) -> Non
     assert all(v is None for x in blocks[-1].lines for cell in x.cells.values() for v in cell)
 
 
+def test_a_system_of_one_size_stands_there_under_its_own_protocol() -> None:
+    own = result(system="f3net", protocol="resize299", options={})
+    (line,) = [line for line in tables.blocks("npr", 1, [own])[1][-1].lines if line.label.startswith("F3Net")]
+    assert line.cells["ProGAN"] == pytest.approx((90.0, 95.0))
+    other = result(system="npr", protocol="resize299")
+    lines = tables.blocks("npr", 1, [other])[1][-1].lines
+    assert all(cell == (None, None) for line in lines for cell in line.cells.values())
+
+
 def test_another_system_gets_a_row_of_its_own() -> None:
     _, blocks = tables.blocks("npr", 1, [result(system="upprint", options={})])
     assert blocks[-1].lines[-1].label == "upprint [01234567]"

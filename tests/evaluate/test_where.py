@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
@@ -27,10 +28,7 @@ from upprint.forge.composite import INSIDE, OUTSIDE, SEAM, Plan, compose
 from upprint.forge.run import COLUMNS
 from upprint.nets.rdn import RDN
 from upprint.result import ConfigError, DataError, MetricError, ResumeError, WeightsError
-from upprint.resynthesis.parts import save_part
-from upprint.resynthesis.resynthesiser import ResynthesiserConfig
 from upprint.runtime.session import load
-from upprint.train import DataConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -289,21 +287,15 @@ def test_maps_of_a_system_agree_with_its_scores(tiny: Path) -> None:
     assert maps["tile_cam"][:rows, :columns] == pytest.approx(expected[:rows, :columns], abs=1e-3)
 
 
-def test_artifact_maps_are_what_cannot_be_rebuilt(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    size = (4, 4, 1, 1)
-    config = ResynthesiserConfig(
-        out="", steps=1, batch=1, data=DataConfig("photos", "photos"), rdn=size, perceptual="none",
-        trained_on="noise", licence="none",
-    )  # fmt: skip
-    phi = RDN(*size)
-    save_part(phi, tmp_path / "rdn.safetensors", kind="rdn", config=config, samples=[])
+def test_artifact_maps_are_what_cannot_be_rebuilt(phi: Path, tmp_path: Path) -> None:
+    network = RDN(4, 4, 1, 1)
+    network.load_state_dict(load_file(phi))
     pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    maps = {m.name: m for m in artifact_maps(tmp_path / "rdn.safetensors")}
+    maps = {m.name: m for m in artifact_maps(phi)}
     assert not any(m.logits for m in maps.values())
     x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None] / 255
     with torch.no_grad():
-        left = (x - phi(functional.avg_pool2d(x, 4))).abs().mean(1)[0].numpy()
+        left = (x - network(functional.avg_pool2d(x, 4))).abs().mean(1)[0].numpy()
     assert maps["artifacts"].draw(pixels) == pytest.approx(left, abs=1e-5)
     smooth = maps["artifacts_mean"].draw(pixels)
     assert smooth.shape == (48, 64)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pkgutil
+import shlex
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +25,12 @@ stderr = Console(stderr=True)
 
 EXIT_OK, EXIT_FILES_FAILED, EXIT_USAGE = 0, 1, 2
 """Files with an error row, or a regression found, exit 1; wrong use and impossible requests exit 2."""
+
+
+def command_line() -> str:
+    """The call, for what is published: of absolute paths only the last name."""
+    words = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
+    return shlex.join(["upprint", *words])
 
 
 def _version(asked: bool) -> None:

@@ -36,8 +36,7 @@ def average(
     from upprint.result import ConfigError, require
 
     require("torch", extra="train", purpose="averaging branches")
-    from upprint.checkpoints import read_metadata, save_safetensors
-    from upprint.resynthesis.average import average as averaged
+    from upprint.resynthesis.average import write
 
     if out.exists() and not force:
         raise ConfigError(f"{out}: exists already; name another with --out, or pass --force")
@@ -45,14 +44,8 @@ def average(
         weights = None if beta is None else [float(share) for share in beta.split(",")]
     except ValueError as error:
         raise ConfigError(f"beta {beta!r}: expected six numbers with commas ({error})") from error
-    detector = averaged(files, beta=weights, averaging=averaging.value)
-    found = [read_metadata(path) for path in files]
-    metadata = {
-        key: "; ".join(dict.fromkeys(one.get(key, "not stated") for one in found))
-        for key in ("trained_on", "licence")
-    }
-    metadata["command"] = shlex.join(["upprint", *sys.argv[1:]])
-    digest = save_safetensors(detector, out, metadata)
+    command = shlex.join(["upprint", *sys.argv[1:]])
+    detector, digest = write(files, out, beta=weights, averaging=averaging.value, command=command)
     branches = ", ".join(f"{share:g}" for share in detector.card.options["beta"])
     lines = [f"wrote    {out}", f"         sha256 {digest}", f"beta     {branches} (pixel, stages 1 to 5)"]
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

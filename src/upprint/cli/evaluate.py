@@ -66,12 +66,12 @@ def evaluate(
         if out is None:
             raise ConfigError("--out is needed: a folder for the predictions and results")
         from upprint.data.layouts import read
-        from upprint.data.protocol import named
+        from upprint.data.protocol import named, protocol_for
         from upprint.evaluate.model import open_model
 
         data = read(root, layout, subsets=subset, **({"split": split} if split else {}))
         model = open_model(system, weights, engine=engine, threads=threads, device=device)
-        rule = named(protocol) if protocol else data.protocol
+        rule = named(protocol) if protocol else protocol_for(model.card.name, data.protocol)
         path = out / ("predictions.parquet" if parquet else "predictions.jsonl")
         _predict(data, model, rule, path, perturb, resume, workers, command)
     elif predictions is not None and root is None:

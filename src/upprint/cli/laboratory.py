@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upprint.cli._app import app, console, stderr
+from upprint.cli._app import app, command_line, console, stderr
 
 if TYPE_CHECKING:
     from upprint.evaluate.laboratory.report import Report
@@ -67,7 +65,7 @@ def laboratory(
         scored,
         settings,
         data=data,
-        command=_command(sys.argv[1:]),
+        command=command_line(),
         note=lambda text: stderr.print(f"intervals: {text}", markup=False, highlight=False),
     )
     write(made, folder / NAME)
@@ -75,11 +73,6 @@ def laboratory(
     (folder / "laboratory.md").write_text(page(made), encoding="utf-8")
     _print(made)
     console.print(f"report: {folder / 'laboratory.md'}", markup=False)
-
-
-def _command(words: list[str]) -> str:
-    """The command without the folders of this machine: of an absolute path only the last name."""
-    return shlex.join(["upprint", *(Path(word).name if Path(word).is_absolute() else word for word in words)])
 
 
 def _print(made: Report) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upprint.cli._app import app, console, stderr
+from upprint.cli._app import app, command_line, console, stderr
 from upprint.result import printable
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def where(
         seed=seed,
         plan=asdict(plan),
         date=datetime.now(UTC).date().isoformat(),
-        command=_command(),
+        command=command_line(),
         versions=versions(__version__),
     )
     path = out / f"{scorer.card.name}{where_results.SUFFIX}"
@@ -153,24 +152,14 @@ def where(
 
 
 def _hold_out(config: Path) -> list[str]:
-    import tomllib
-
+    from upprint.record import read_toml
     from upprint.result import ConfigError
 
-    try:
-        data = tomllib.loads(config.read_text(encoding="utf-8")).get("data", {})
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{str(config)!r}: cannot be read as a recipe ({error})") from error
+    data = read_toml(config, ConfigError).get("data", {})
     found: Any = data.get("hold_out") if isinstance(data, dict) else None
     if not isinstance(found, list) or not found or not all(isinstance(text, str) for text in found):
         raise ConfigError(f"{str(config)!r}: expected data.hold_out, a list of patterns")
     return found
-
-
-def _command() -> str:
-    """The call, with folders by their name alone: results are published."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return " ".join(["upprint", *words])
 
 
 def _data(count: int, makers: tuple[str, ...], patterns: tuple[str, ...], plan: Plan) -> str:

@@ -106,6 +106,15 @@ PROTOCOLS: Mapping[str, Protocol] = {
             note="The authors' training setting on GenImage's Stable Diffusion V1.4.",
         ),
         Protocol(
+            "resize256-crop224",
+            resize=(256, 256),
+            crop=224,
+            note="The tables' 256x256, then the centre of 224 that UnivFD, FFT-2d and DIRE take.",
+        ),
+        Protocol("resize128", resize=(128, 128), note="For networks of exactly 128x128 pixels: Image (Yu)."),
+        Protocol("resize299", resize=(299, 299), note="For networks of exactly 299x299 pixels: F3Net."),
+        Protocol("resize380", resize=(380, 380), note="For networks of exactly 380x380 pixels: SBI."),
+        Protocol(
             "tiles",
             tiles=True,
             batch=1,
@@ -131,6 +140,22 @@ PROTOCOL_OF: Mapping[str, str] = {
     "manifest": "tiles",
 }
 """Layout (and split, where it differs) -> protocol."""
+
+OWN_PROTOCOL: Mapping[str, str] = {
+    "f3net": "resize299",
+    "fft2d": "resize256-crop224",
+    "image": "resize128",
+    "sbi": "resize380",
+    "univfd": "resize256-crop224",
+}
+"""System -> protocol on data sets whose own resizes or crops, because it takes one size alone."""
+
+
+def protocol_for(system: str, protocol: Protocol) -> Protocol:
+    """A data set's protocol, or the system's own where that takes another size."""
+    if protocol.tiles or system not in OWN_PROTOCOL:
+        return protocol
+    return PROTOCOLS[OWN_PROTOCOL[system]]
 
 
 def named(name: str) -> Protocol:

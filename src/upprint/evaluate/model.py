@@ -29,6 +29,7 @@ class Model:
         weights: name of the weights file.
         sha256: of that file.
         engine: what runs it.
+        parameters: of the network as it is built, with its options.
         pixels_per_run: batches are cut to this many pixels, at least one picture.
     """
 
@@ -37,6 +38,7 @@ class Model:
     weights: str
     sha256: str
     engine: str
+    parameters: int
     pixels_per_run: int = 8 * _TILE
 
 
@@ -80,7 +82,7 @@ def _graph(name: str, engine: str, threads: int | None) -> Model:
     path, card = find(name)
     session = Session(path, card, threads=threads, engine=engine)
     digest = card.weights.onnx_sha256 if card.weights else ""
-    return Model(lambda batch: session.run(batch)[0], card, path.name, digest, engine)
+    return Model(lambda batch: session.run(batch)[0], card, path.name, digest, engine, card.parameters)
 
 
 def _torch(system: str | None, path: Path, threads: int | None, device: str) -> Model:
@@ -104,4 +106,5 @@ def _torch(system: str | None, path: Path, threads: int | None, device: str) -> 
 
     tiles = 8 if device == "cpu" else 64
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Model(score, detector.card, path.name, digest, f"torch {device}", tiles * _TILE)
+    parameters = sum(parameter.numel() for parameter in detector.parameters())
+    return Model(score, detector.card, path.name, digest, f"torch {device}", parameters, tiles * _TILE)

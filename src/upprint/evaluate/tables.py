@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from upprint.data.protocol import named, protocol_for
 from upprint.evaluate.paper import MEAN, Cell, PaperRow, PaperTable, corrected, load, mean_of, numbers, papers
 from upprint.evaluate.results import Reported, Result
 
@@ -105,8 +106,11 @@ def _first(results: Sequence[Result], table: PaperTable, subset: str) -> float |
 
 
 def _belongs(result: Result, table: PaperTable) -> bool:
-    """Whether a result can stand in the table: its data, its protocol, nothing perturbed."""
-    return (result.data, result.protocol, result.perturbation) == (table.dataset, table.protocol, "")
+    """Whether a result can stand in the table: its data, its protocol (or its system's own), unperturbed."""
+    if not table.protocol:
+        return False
+    protocol = protocol_for(result.system, named(table.protocol)).name
+    return result.data == table.dataset and result.protocol == protocol and not result.perturbation
 
 
 def _fits(result: Result, row: PaperRow) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 
-from upprint.checkpoints import load_detector
+from upprint.checkpoints import load_detector, read_metadata, save_safetensors
 from upprint.detector import Detector
 from upprint.result import ConfigError
 from upprint.systems import create
@@ -66,6 +66,24 @@ def average(
     if target.theta is not None and deepest is not None:
         target.theta.load_state_dict(deepest.state_dict())
     return both
+
+
+def write(
+    files: Sequence[Path],
+    out: Path,
+    *,
+    beta: Sequence[float] | None = None,
+    averaging: Averaging = "softmax",
+    command: str = "",
+) -> tuple[Detector, str]:
+    """`average`, written to `out` with what the branches were trained on; the detector and its SHA-256."""
+    detector = average(files, beta=beta, averaging=averaging)
+    found = [read_metadata(path) for path in files]
+    metadata = {
+        key: "; ".join(dict.fromkeys(one.get(key, "not stated") for one in found))
+        for key in ("trained_on", "licence")
+    }
+    return detector, save_safetensors(detector, out, {**metadata, "command": command})
 
 
 def _common(branches: Mapping[str, Detector]) -> dict[str, Any]:

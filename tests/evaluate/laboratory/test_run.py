@@ -20,9 +20,6 @@ from upprint.evaluate.laboratory.report import Report, read, report, write
 from upprint.evaluate.laboratory.run import run
 from upprint.nets.rdn import RDN
 from upprint.result import ConfigError, DataError, ResumeError
-from upprint.resynthesis.parts import save_part
-from upprint.resynthesis.resynthesiser import ResynthesiserConfig
-from upprint.train import DataConfig
 
 MAKERS = ("nearest", "bilinear", "null", "identity")
 Make = Callable[..., LaboratoryConfig]
@@ -158,20 +155,6 @@ def test_the_report_is_read_back(finished: tuple[list[Scored], Report], tmp_path
     (tmp_path / "laboratory.json").write_text("{}")
     with pytest.raises(DataError, match="missing"):
         read(tmp_path / "laboratory.json")
-
-
-@pytest.fixture(scope="module")
-def phi(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A re-synthesiser as `upprint train` writes it, with random weights."""
-    torch.manual_seed(0)
-    size = (4, 4, 1, 1)
-    config = ResynthesiserConfig(
-        out="", steps=1, batch=1, data=DataConfig("photos", "photos"), rdn=size, perceptual="none",
-        trained_on="noise", licence="none",
-    )  # fmt: skip
-    path = tmp_path_factory.mktemp("phi") / "rdn.safetensors"
-    save_part(RDN(*size), path, kind="rdn", config=config, samples=[])
-    return path
 
 
 def _size(phi: Path, picture: Path) -> float:
