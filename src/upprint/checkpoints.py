@@ -138,6 +138,10 @@ def load_safetensors(detector: Detector, path: str | os.PathLike[str], sha256: s
     return found
 
 
+_STANDING = {"torch-cache": "cached_file", "shipped": "shipped_file"}
+"""What may stand for a file of weights -> the method of the part that names the file."""
+
+
 def load_parts(detector: Detector, parts: Mapping[str, str]) -> None:
     """Fill parts of a detector from files, each wholly or not at all.
 
@@ -145,7 +149,8 @@ def load_parts(detector: Detector, parts: Mapping[str, str]) -> None:
         detector: what to fill.
         parts: name of a submodule -> file of its state dict (safetensors, or a torch file). FILE#NAME takes
             the part NAME of a file that holds more, such as a whole detector. "torch-cache" stands for the
-            published file in torch's own cache, where the submodule knows one.
+            published file in torch's own cache, "shipped" for weights that come with upprint, where the
+            submodule knows one.
 
     Raises:
         ConfigError: the detector has no such part, or one that must be filled is not named.
@@ -167,8 +172,8 @@ def load_parts(detector: Detector, parts: Mapping[str, str]) -> None:
 def fill(part: nn.Module, source: str) -> None:
     """Fill a module from a file; `load_parts` says which and what is raised."""
     file, _, inner = source.partition("#")
-    known = getattr(part, "cached_file", None)
-    state = read_state_dict(known() if file == "torch-cache" and known is not None else Path(file))
+    known = getattr(part, _STANDING.get(file, ""), None)
+    state = read_state_dict(Path(file) if known is None else known())
     if inner:
         state = {k.removeprefix(inner + "."): v for k, v in state.items() if k.startswith(inner + ".")}
     if (accept := getattr(part, "accept", None)) is not None:

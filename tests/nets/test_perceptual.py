@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from upprint.checkpoints import fill
 from upprint.nets.perceptual import CHANNELS, Restorer, SmallPerceptual, restoration_loss
 from upprint.nets.vgg import CACHED, Vgg19
 from upprint.result import ConfigError, WeightsError
@@ -118,3 +121,20 @@ def test_reach(network: type[nn.Module], stage: int) -> None:
     seen = x.grad[0].abs().sum(0).nonzero()
     assert 48 - int(seen.min()) == net.reach[stage - 1]
     assert int(seen.max()) - (48 + stride - 1) <= net.reach[stage - 1]
+
+
+def test_the_shipped_network_is_what_its_card_says() -> None:
+    path = SmallPerceptual.shipped_file()
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
+    network = SmallPerceptual()
+    fill(network, "shipped")
+    assert sum(p.numel() for p in network.parameters()) == card["parameters"]
+    picture = torch.rand((1, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    assert all(found.any() and found.isfinite().all() for found in network(picture))
+    fill(SmallPerceptual(stages=2), "shipped")
+
+
+def test_shipped_weights_are_only_of_who_has_them() -> None:
+    with pytest.raises(WeightsError, match="shipped"):
+        fill(torch.nn.Linear(2, 2), "shipped")

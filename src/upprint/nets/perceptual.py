@@ -3,13 +3,15 @@
 Strides and cuts are those of VGG-19's relu1_1 ... relu5_1, at an eighth to a quarter of the channels: 321,232
 parameters. It is trained without labels on real photos: from a grayed or noisy picture every stage must give
 the clean one back through one linear map per cell, which is dropped afterwards
-(`upprint train configs/resynthesis_perceptual.toml`).
+(`upprint train configs/resynthesis_perceptual.toml`); weights come with upprint, as the part "shipped".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +58,11 @@ class SmallPerceptual(nn.Module):
             x = part(x)
             found.append(x)
         return found
+
+    @staticmethod
+    def shipped_file() -> Path:
+        """The weights that come with upprint, of five stages."""
+        return Path(str(files("upprint") / "weights" / "parts" / "perceptual.safetensors"))
 
     def accept(self, state: Mapping[str, Tensor], _origin: str) -> dict[str, Tensor]:
         """A five-stage file's tensors without those of stages that are not built."""
