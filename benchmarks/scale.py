@@ -60,7 +60,8 @@ class Assumed:
 
 def study(measured: Measured) -> dict[str, Any]:
     """Everything that the page shows, but for arithmetic on it."""
-    rate, source = tiles_per_second()
+    exact, source = tiles_per_second()
+    rate = short(exact)
     base = replace(Cluster(), dispatch=measured.dispatch, seconds_per_picture=1 / rate)
     cases = []
     for scene, lifetime in SCENES.items():
@@ -72,7 +73,7 @@ def study(measured: Measured) -> dict[str, Any]:
         half = cluster.planning + ideal_seconds(cluster) / 2
         cases.append({"scene": "spot", "killed": True, **_case(replace(cluster, driver_killed_at=half))})
     return {
-        "tiles_per_second": short(rate),
+        "tiles_per_second": rate,
         "tiles_per_second_from": source,
         "measured": asdict(measured),
         "seeds": list(SEEDS),

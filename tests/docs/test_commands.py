@@ -259,9 +259,11 @@ class Reader:
     def do(self, step: Step) -> None:
         if step.kind == "toml":
             (self.folder / step.title).write_text(step.text, encoding="utf-8")
+            from upprint.evaluate.benchmark import config as benchmark
             from upprint.train import read_config
 
-            read_config(self.folder / step.title)
+            read = benchmark.read_config if "[systems." in step.text else read_config
+            read(self.folder / step.title)
         elif step.kind == "python":
             self._run([sys.executable, "-c", step.text])
         elif not reason_not_to_run(step):

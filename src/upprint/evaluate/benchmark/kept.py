@@ -83,7 +83,7 @@ class System:
         needs: what the system's card says it lacks or departs from.
         note: what a reader of the row must know.
         missing: why there are no figures.
-        steps, train_seconds: how it was trained here; None where it was not.
+        steps, train_seconds: how it was trained here; None where it was not, no steps where it was fitted.
         speed: pictures per second in every round.
         relative_speed: the same as a multiple of the reference's, round by round.
         side: of the pictures that speed was measured on.
@@ -164,7 +164,7 @@ def write_samples(
     path = folder / SAMPLES
     if path.exists() and any(folder.glob("*.json")):
         before = _head(path).tests
-        if changed := [name for name, test in tests.items() if name in before and before[name] != test]:
+        if changed := [n for n, test in tests.items() if n in before and before[n].rows != test.rows]:
             raise DataError(
                 f"{path}: other samples in {', '.join(changed)} than these; score all systems again, "
                 "in another folder or with this one's files removed"

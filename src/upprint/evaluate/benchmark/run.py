@@ -128,7 +128,7 @@ def _system(
         threshold=scale.thresholds[scale.default_fpr] if scale else None,
         threshold_fpr=scale.default_fpr if scale else None,
         note=system.note,
-        steps=facts.get("steps"),
+        steps=facts.get("steps") if card.trained_by == "gradient" else None,
         train_seconds=facts.get("seconds"),
         **timed,
         date=_today(),

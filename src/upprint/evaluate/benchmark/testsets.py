@@ -52,7 +52,8 @@ def read(name: str, config: EvaluationConfig) -> TestSet:
     else:
         data = layouts.read(config.root, config.layout or None, **config.options)
         samples = _some(data.samples, config)
-        words = f"{len(samples)} pictures of {len({s.subset for s in samples})} sub-sets ({data.name})"
+        count = len({s.subset for s in samples})
+        words = f"{len(samples)} pictures of {count} sub-set{'s' * (count > 1)} ({data.name})"
         protocol, dataset = named(config.protocol) if config.protocol else data.protocol, data.name
     words += f", both classes {config.perturbation}" if config.perturbation else ", as they come"
     return TestSet(name, config.title, dataset, words, tuple(samples), config.perturbation, protocol)
