@@ -27,7 +27,8 @@ def test_every_cell_is_filled_and_the_page_says_what_is_kept(made: BenchmarkConf
     assert {name: len(row) for name, row in npr.logits.items()} == {"others": 24, "made": 5}
     assert found.system("durall").parameters == 21  # twenty bins and a bias
     text = page(found)
-    assert "| univfd | not measured: no CLIP here |" in text
+    assert "| univfd | not measured ([why](#the-systems)) |" in text
+    assert "- **univfd**: not measured: no CLIP here." in text
     assert "A line." in text
     assert "## Less npr" in text
     assert "`upprint benchmark it`" in text

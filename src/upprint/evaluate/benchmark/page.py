@@ -80,7 +80,7 @@ def _table(found: Kept, figures: Mapping[str, Estimates]) -> Iterator[str]:
     yield f"| --- |{' ---: |' * (len(columns) - 1)}"
     for one in found.systems:
         if one.missing:
-            yield f"| {one.name} | not measured: {one.missing} |{' |' * (len(columns) - 2)}"
+            yield f"| {one.name} | not measured ([why](#the-systems)) |{' – |' * (len(columns) - 2)}"
             continue
         at = figures[one.name]
         worst = min(at.subsets, key=lambda name: at.subsets[name]["auroc"].value or 0.0)
