@@ -28,7 +28,8 @@ def page(found: Kept, *, progress: Progress = lambda _done, _total: None) -> str
     """
     measured = [one for one in found.systems if not one.missing]
     tests = {name: test for name, test in found.tests.items() if not test.real_only}
-    done, total = 0, 2 * len(tests) * len(measured)
+    others = [one for one in measured if one.name != found.reference]
+    done, total = 0, len(tests) * (len(measured) + len(others))
 
     def step() -> None:
         nonlocal done
@@ -49,7 +50,7 @@ def page(found: Kept, *, progress: Progress = lambda _done, _total: None) -> str
             parts.append("\n".join(_matrix(test, figures)))
     if photos := "\n".join(_flagged(found, measured)):
         parts += ["## Photos called generated", photos]
-    if others := [one for one in measured if one.name != found.reference]:
+    if others:
         parts += [f"## Less {found.reference}", f"A system minus {found.reference}, {SAME}."]
         parts.append("\n".join(_less(found, tests, others, step)))
         detailed = [one for one in others if one.threshold is not None]
