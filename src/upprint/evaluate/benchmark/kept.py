@@ -32,7 +32,6 @@ class Test:
     title: str
     data: str
     rows: tuple[tuple[str, int, str], ...]
-    protocol: str = "tiles"
 
     @property
     def real_only(self) -> bool:
@@ -80,7 +79,6 @@ class System:
         name: of the row.
         system, weights, weights_sha256, trained_on, parameters, options: what was measured.
         threshold, threshold_fpr: of its own card; None where it has none.
-        needs: what the system's card says it lacks or departs from.
         note: what a reader of the row must know.
         missing: why there are no figures.
         steps, train_seconds: how it was trained here; None where it was not, no steps where it was fitted.
@@ -117,7 +115,7 @@ class System:
 
 @dataclass(frozen=True)
 class Kept:
-    """A benchmark's folder, the reference first among its systems."""
+    """A benchmark's folder; its systems come in the order of its config."""
 
     title: str
     introduction: str
@@ -140,7 +138,7 @@ class _Head:
 
 def describe(test: TestSet) -> Test:
     """A test as it is kept."""
-    return Test(test.title, test.data, tuple(_row(sample) for sample in test.samples), test.protocol.name)
+    return Test(test.title, test.data, tuple(_row(sample) for sample in test.samples))
 
 
 def _row(sample: Sample) -> tuple[str, int, str]:
@@ -162,7 +160,7 @@ def write_samples(
         DataError: systems there were scored on other samples.
     """
     path = folder / SAMPLES
-    if path.exists() and any(folder.glob("*.json")):
+    if path.exists():
         before = _head(path).tests
         if changed := [n for n, test in tests.items() if n in before and before[n].rows != test.rows]:
             raise DataError(
