@@ -3,18 +3,30 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from PIL import Image
 from safetensors.torch import load_file
+from torch import Tensor
 
 from upprint.curves import read_curves
 from upprint.data.loader import CropRule
 from upprint.result import ConfigError, DataError
 from upprint.systems import create
-from upprint.train import DataConfig, OptimiserConfig, TrainConfig, fit, learning_rate, read_config, read_run
+from upprint.train import (
+    DataConfig,
+    OptimiserConfig,
+    TrainConfig,
+    fit,
+    learning_rate,
+    read_config,
+    read_run,
+    training_step,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,6 +71,36 @@ def test_killed_and_resumed_run_ends_in_the_same_weights(data: Path, tmp_path: P
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[key], parts[key]) for key in whole)
     assert [step for step, _ in read_curves(tmp_path / "b" / "curves")["loss"]] == [1, 2, 3, 4, 5, 6]
+
+
+class Narrowed(torch.nn.Module):
+    """One layer; notes what its loss was computed in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 1)
+        self.seen: list[torch.dtype] = []
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        logits = self.layer(images)
+        self.seen.append(logits.dtype)
+        return (logits.float()[:, 0] - labels).square().mean()
+
+
+@pytest.mark.parametrize("sam", [0.0, 0.05])
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]
+)
+def test_steps_are_computed_in_the_precision_asked_for(
+    precision: Literal["32-true", "bf16-mixed"], dtype: torch.dtype, sam: float
+) -> None:
+    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+    plain = Narrowed()
+    model, optimiser = fabric.setup(plain, torch.optim.SGD(plain.parameters(), 0.1))
+    training_step(fabric, model, optimiser, torch.ones(2, 4), torch.ones(2), sam=sam)
+    assert set(plain.seen) == {dtype}
+    assert plain.layer.weight.grad is not None
+    assert plain.layer.weight.grad.dtype == torch.float32
 
 
 def test_loss_falls_and_curves_are_written(data: Path, tmp_path: Path) -> None:

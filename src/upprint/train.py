@@ -434,13 +434,18 @@ def training_step(
     model.train()
     optimiser.zero_grad(set_to_none=True)
     placed = cast(Any, model)
-    placed.mark_forward_method("loss")  # or the call below would bypass precision and processes
-    loss: Tensor = placed.loss(_laid_out(images), labels)
+    placed.mark_forward_method("loss")  # or several processes would not exchange their gradients
+    images = _laid_out(images)
+    # On a single device a marked method is called as it is, without the run's precision.
+    with fabric.autocast():
+        loss: Tensor = placed.loss(images, labels)
     fabric.backward(loss)
     if sam > 0:
         moved = _climb(model, sam)
         optimiser.zero_grad(set_to_none=True)
-        fabric.backward(placed.loss(_laid_out(images), labels))
+        with fabric.autocast():
+            loss_there: Tensor = placed.loss(images, labels)
+        fabric.backward(loss_there)
         with torch.no_grad():
             for parameter, step in moved:
                 parameter.sub_(step)
