@@ -31,13 +31,13 @@ from upprint.evaluate.benchmark.testsets import SHARED
 from upprint.evaluate.bootstrap import Estimate, Scores, estimate
 from upprint.evaluate.curve import kinds
 from upprint.images import decode
+from upprint.nets.cooccurrences import Cooccurrences
 from upprint.nets.discriminant import HistogramDiscriminant
 from upprint.ops.cooccurrence import GAINS, folding
 from upprint.ops.cooccurrence import KINDS as SHAPES
 from upprint.perturb import parse
 from upprint.preprocess import center_crop, repeat_to
 from upprint.systems import card_of
-from upprint.systems.upprint import Cooccurrences
 from upprint.train import TrainConfig, read_config, training_samples
 
 ROOT = Path(__file__).parent.parent

@@ -88,9 +88,7 @@ class Narrowed(torch.nn.Module):
 
 
 @pytest.mark.parametrize("sam", [0.0, 0.05])
-@pytest.mark.parametrize(
-    ("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)]
-)
+@pytest.mark.parametrize(("precision", "dtype"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])
 def test_steps_are_computed_in_the_precision_asked_for(
     precision: Literal["32-true", "bf16-mixed"], dtype: torch.dtype, sam: float
 ) -> None:

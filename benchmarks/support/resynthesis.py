@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,8 +15,11 @@ from torch.nn import functional
 from support.clock import Stopwatch
 from support.pictures import pictures
 from upprint.allocator import keep_pages
+from upprint.card import SystemCard
 from upprint.detector import Detector
+from upprint.export import export
 from upprint.resynthesis.tiles import residual_map
+from upprint.runtime.session import Session
 from upprint.systems import create
 
 SEED = 0
@@ -42,6 +46,63 @@ def tiled(size: list[int], height: int, width: int, tile: int, margin: int | Non
     keep_pages()
     f = detector(size).to(memory_format=torch.channels_last).representation  # type: ignore[call-overload]
     return _extracting(lambda x: residual_map(f, x[0], tile=tile, margin=margin), height, width)
+
+
+def laid_out(size: list[int], height: int, width: int) -> Arm:
+    """The whole picture with channels last, pages kept: what these two alone change."""
+    keep_pages()
+    f = detector(size).to(memory_format=torch.channels_last).representation  # type: ignore[call-overload]
+    return _extracting(lambda x: f(x)[0], height, width)
+
+
+def narrowed(size: list[int], height: int, width: int, tile: int) -> Arm:
+    """The exact tiles, with Φ in bf16: what upprint keeps out of f."""
+    keep_pages()
+    f = detector(size).to(memory_format=torch.channels_last).representation  # type: ignore[call-overload]
+    phi = f.phi[0]
+    plain = phi.forward
+
+    def forward(low: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return plain(low).float()
+
+    phi.forward = forward
+    return _extracting(lambda x: residual_map(f, x[0], tile=tile), height, width)
+
+
+def eager(size: list[int], side: int, batch: int) -> Arm:
+    """Logits of tiles, f and D in eager torch, fp32, NCHW."""
+    model = detector(size).eval()
+
+    def score(images: Tensor) -> list[float]:
+        with torch.inference_mode():
+            return [float(x) for x in model(images)]
+
+    return _scoring(score, side, batch)
+
+
+def exported(size: list[int], side: int, batch: int) -> Arm:
+    """The same detector as one ONNX graph in ONNX Runtime, the way that `scan` runs it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = export(detector(size), folder, "resynthesis")
+        session = Session(path, SystemCard.read(path.with_suffix(".json")))
+
+    def score(images: Tensor) -> list[float]:
+        return session.run(images.permute(0, 2, 3, 1).contiguous().numpy())[0].tolist()
+
+    return _scoring(score, side, batch)
+
+
+def _scoring(score: Callable[[Tensor], list[float]], side: int, batch: int) -> Arm:
+    tiles = torch.from_numpy(np.stack([*pictures(batch, side, side, seed=SEED)]).transpose(0, 3, 1, 2).copy())
+
+    def run(times: int = 1) -> dict[str, Any]:
+        watch = Stopwatch()
+        for _ in range(times):
+            logits = score(tiles)
+        return {"pictures": times * batch, **watch.read(), "sample": logits}
+
+    return run
 
 
 def _extracting(work: Callable[[Tensor], Tensor], height: int, width: int) -> Arm:

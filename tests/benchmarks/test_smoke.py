@@ -103,7 +103,9 @@ def test_training_arms_start_from_the_same_loss(results):
 
 def test_residual_arms_agree_and_training_arms_start_alike(results):
     checks = results["resynthesis"]["checks"]
-    assert checks["largest_difference_from_the_whole"]["tiles, exact"] < 1e-5
+    apart = checks["largest_difference_from_the_plain_path"]
+    for arm in ("tiles, exact", "whole, channels-last", "logits, exported graph"):
+        assert apart[arm] < 1e-4, arm
     first, second = (losses[0] for losses in checks["losses"].values())
     assert first == pytest.approx(second, abs=0.01)  # residuals are kept in half precision
 

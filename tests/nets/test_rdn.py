@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional
 
+from upprint.checkpoints import fill
+from upprint.images import decode
 from upprint.nets.rdn import RDN
-from upprint.result import ConfigError
+from upprint.ops.degrade import block_mean
+from upprint.result import ConfigError, WeightsError
+from upprint.resynthesis.resynthesiser import psnr
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_published_size_and_names() -> None:
@@ -79,3 +89,23 @@ def test_nothing_beyond_the_reach_matters() -> None:
 def test_impossible_sizes_are_refused(size: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="expected"):
         RDN(**size)
+
+
+@pytest.mark.parametrize("name", ["bricks.jpg", "hills.jpg", "spheres.jpg"])
+def test_the_shipped_network_is_what_its_card_says_and_beats_bicubic(name: str) -> None:
+    path = RDN.shipped_file()
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card["sha256"]
+    phi = RDN(32, 32, 4, 4)
+    fill(phi, "shipped")
+    assert sum(p.numel() for p in phi.parameters()) == card["parameters"]
+    x = torch.from_numpy(decode(EXAMPLES / name).pixels.transpose(2, 0, 1).copy())[None, :, :160, :160] / 255
+    low = block_mean(x)
+    with torch.no_grad():
+        ours = psnr(phi(low), x)
+    assert ours > psnr(functional.interpolate(low, scale_factor=4, mode="bicubic"), x) + 0.3
+
+
+def test_the_shipped_network_is_of_one_size() -> None:
+    with pytest.raises(WeightsError, match="shipped"):
+        fill(RDN(), "shipped")

@@ -23,12 +23,14 @@ def smooth(height: int, width: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(walk[None].astype(np.float32))
 
 
-def test_luma_is_bt601_in_256ths() -> None:
+def test_planes_are_whole_256ths() -> None:
     images = picture(5, 7)
     r, g, b = images[0].numpy().astype(int)
-    assert np.array_equal(co.luma(images)[0].numpy(), 77 * r + 150 * g + 29 * b)
+    assert np.array_equal(co.plane(images, "luma")[0].numpy(), 77 * r + 150 * g + 29 * b)
+    assert np.array_equal(co.plane(images, "red-green")[0].numpy(), 256 * (r - g))
+    assert np.array_equal(co.plane(images, "blue-green")[0].numpy(), 256 * (b - g))
     white = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
-    assert co.luma(white).unique().tolist() == [255 * co.UNIT]
+    assert [co.plane(white, name).unique().tolist() for name in co.PLANES] == [[255 * co.UNIT], [0], [0]]
 
 
 def test_halved_sums_blocks_and_drops_an_odd_edge() -> None:

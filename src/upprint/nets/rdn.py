@@ -5,6 +5,9 @@ Parameter names are those of the authors' checkpoints (sr*.pth), so that these l
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
@@ -82,6 +85,11 @@ class RDN(nn.Module):
             )
         )
         self.output = nn.Conv2d(features, 3, 3, padding=1)
+
+    @staticmethod
+    def shipped_file() -> Path:
+        """The weights that come with upprint: features 32, growth 32, 4 blocks, 4 layers, x4."""
+        return Path(str(files("upprint") / "weights" / "parts" / "rdn.safetensors"))
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.sfe1(x)

@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-LUMA = (77.0, 150.0, 29.0)
-"""BT.601 weights in 256ths."""
 UNIT = 256
-"""One grey level, as `luma` counts."""
+"""One grey level, as `plane` counts."""
+PLANES = {
+    "luma": (77.0, 150.0, 29.0),
+    "red-green": (256.0, -256.0, 0.0),
+    "blue-green": (0.0, -256.0, 256.0),
+}
+"""Plane: the weights of R, G and B in 256ths. Luma is BT.601's; the others are differences of colours, in
+which a JPEG's luma does not appear at all."""
 LEVELS = 7
 """Values of a quantised residual: -3 .. 3."""
 SHIFTS = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 1), (1, -1))
@@ -34,9 +39,9 @@ SMALLEST = 16
 """Pixels of a side at the least, at each scale."""
 
 
-def luma(images: Tensor) -> Tensor:
-    """(N, 3, H, W) RGB in [0, 255] -> (N, H, W) float32, whole numbers up to 65,280 for uint8 images."""
-    weights = torch.tensor(LUMA, device=images.device).reshape(1, 3, 1, 1)
+def plane(images: Tensor, name: str) -> Tensor:
+    """(N, 3, H, W) RGB in [0, 255] -> (N, H, W) float32, whole numbers up to +-65,280 for uint8 images."""
+    weights = torch.tensor(PLANES[name], device=images.device).reshape(1, 3, 1, 1)
     return (images.float() * weights).sum(1)
 
 

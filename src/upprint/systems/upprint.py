@@ -19,26 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
-from torch import Tensor, nn
-
 from upprint.card import InputRule, SystemCard
 from upprint.detector import Detector
+from upprint.nets.cooccurrences import Cooccurrences
 from upprint.nets.discriminant import HistogramDiscriminant
-from upprint.ops.cooccurrence import (
-    GAINS,
-    KINDS,
-    SMALLEST,
-    UNIT,
-    folding,
-    halved,
-    histograms,
-    luma,
-    padded,
-    within,
-)
-from upprint.ops.cooccurrence import residuals as residuals_of
-from upprint.result import ConfigError
 from upprint.systems._registry import register
 
 CARD = SystemCard(
@@ -62,65 +46,6 @@ CARD = SystemCard(
         ),
     ),
 )
-
-
-CELL = 32
-"""Side of a cell of the map, in pixels."""
-
-
-class Cooccurrences(nn.Module):
-    """f: (N, 3, H, W) in [0, 255] to local histograms, (N, d, ceil(H / 32), ceil(W / 32)) float32.
-
-    Args:
-        residuals: names of `upprint.ops.cooccurrence.GAINS`.
-        steps: widths of a level, in units of the residual's gain.
-        scales: 1 is full size, 2 is half.
-    """
-
-    def __init__(self, names: Sequence[str], steps: Sequence[float], scales: Sequence[int]) -> None:
-        super().__init__()
-        unknown = sorted(set(names) - set(GAINS))
-        if unknown or not names:
-            raise ConfigError(f"residuals {unknown or 'none'}: expected some of {', '.join(GAINS)}")
-        if not scales or not set(scales) <= {1, 2}:
-            raise ConfigError(f"scales {list(scales)}: expected 1, 2 or both")
-        self.names, self.steps, self.scales = tuple(names), tuple(steps), tuple(scales)
-
-    def forward(self, images: Tensor) -> Tensor:
-        smallest = SMALLEST * max(self.scales)
-        if min(images.shape[-2:]) < smallest:
-            raise ConfigError(
-                f"upprint: a picture of {images.shape[-1]}x{images.shape[-2]} pixels, expected {smallest} or "
-                "more each way; repeat it up to a tile"
-            )
-        # Counts are exact in float32 and in nothing narrower.
-        with torch.autocast(images.device.type, enabled=False):
-            if torch.compiler.is_exporting():
-                return self._histograms(luma(images))
-            # One by one: what is counted of a batch is too much for a cache and takes twice the time.
-            return torch.cat([self._histograms(luma(image[None])) for image in images])
-
-    def _histograms(self, y: Tensor) -> Tensor:
-        found = []
-        height, width = y.shape[1:]
-        y = padded(y, CELL)
-        for scale in self.scales:
-            if scale == 2:
-                y, height, width = halved(y), height // 2, width // 2
-            maps, inside = residuals_of(y), within(y, height, width)
-            for name in self.names:
-                horizontal, *vertical = maps[name]
-                other = vertical[0] if vertical else None
-                for step in self.steps:
-                    level = step * GAINS[name] * UNIT * scale**2
-                    found.append(histograms(horizontal, other, level, inside, CELL // scale))
-        return torch.cat(found, 1).flatten(1, 2)
-
-    @property
-    def size(self) -> int:
-        """d."""
-        kinds = sum(KINDS[name] for name in self.names)
-        return kinds * len(self.steps) * len(self.scales) * int(folding().shape[1])
 
 
 @register

@@ -42,7 +42,7 @@ def page(found: Kept, *, progress: Progress = lambda _done, _total: None) -> str
     for name, test in tests.items():
         figures = {}
         for one in measured:
-            figures[one.name] = _figures(test, one, one.logits[name])
+            figures[one.name] = measured_on(test, one, one.logits[name])
             step()
         parts += [f"## {test.title}", f"{test.data}.", "\n".join(_table(found, figures))]
         if len(test.subsets) > 1:
@@ -63,7 +63,8 @@ def page(found: Kept, *, progress: Progress = lambda _done, _total: None) -> str
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _figures(test: Test, system: System, logits: Sequence[float]) -> Estimates:
+def measured_on(test: Test, system: System, logits: Sequence[float]) -> Estimates:
+    """A system's figures on every sub-set of a test, and their means, with 95 % intervals over sources."""
     paired = test.paired({system.name: logits})
     values = paired.logits[system.name]
     scores = {}
