@@ -1,4 +1,4 @@
-"""Write docs/comparison.md, docs/side-by-side.md and docs/inputs.md from the logits in results/benchmark/.
+"""Write the pages of the benchmarks (`PAGES`) from the logits in results/benchmark/.
 
 python scripts/benchmark_page.py            # rewrite
 python scripts/benchmark_page.py --check    # exit 1 if a page is stale
@@ -21,7 +21,12 @@ from upprint.evaluate.benchmark.page import page
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "benchmark"
 DOCS = ROOT / "docs"
-PAGES = {"systems": "comparison.md", "default": "side-by-side.md", "inputs": "inputs.md"}
+PAGES = {
+    "systems": "comparison.md",
+    "default": "side-by-side.md",
+    "inputs": "inputs.md",
+    "chroma": "colours.md",
+}
 """Folder of results -> page."""
 MADE = "<!-- Made by `python scripts/benchmark_page.py`. Do not edit by hand. -->"
 WIDE = "---\nhide:\n  - toc\n---"

@@ -153,23 +153,24 @@ READING = """\
 What this says:
 
 - **Photos** bought much up to about 350 and next to nothing after that.
-- **Makers**: from one to several buys most; after that it matters which, not how many. What is missing is not
-  more of our own small autoencoders but decoders like those of the generators that do worst: code books of 16
-  pixels (dalle_mini), large latent diffusion. TAEF2 was the only decoder of a published generator at hand; others
-  are the next unit to buy, and `upprint forge` takes them.
+- **Makers**: from one to several buys most; after that it matters which, not how many. What is missing
+  is not more of our own small autoencoders but decoders like those of the generators that do worst: code
+  books of 16 pixels (dalle_mini), large latent diffusion. TAEF2 was the only decoder of a published
+  generator at hand; others are the next unit to buy, and `upprint forge` takes them.
 - **Steps** teach a network its makers, not generators: on makers that it never saw it keeps rising
   ([table](inputs.md)), on real generators it stays near chance.
-- **A larger net** buys nothing, and a smaller one loses nothing; so there is nothing to distil either: no large
-  network was better than the 513 numbers of the default.
-- **Another input** buys more than any of these: counts and the median residual carry where the plain picture and
-  phases do not; and where colours are whole, [chroma](systems/chroma.md) sees what luma does not."""
+- **A larger net** buys nothing, and a smaller one loses nothing; so there is nothing to distil either:
+  no large network was better than the 513 numbers of the default.
+- **Another input** buys more than any of these: counts and the median residual carry where the plain
+  picture and phases do not. Not every input that looks good is: see [colours](colours.md)."""
 
 
 ABOUT = f"""\
-The aim for the default detector was a mean AUROC of {BAR:.0f} % over real generators that it was not trained
-on, both classes as `{EQUALISED}`. The shipped weights reach what [their page](systems/upprint.md) says, which
-is less. Four curves say what more of something would buy; the tests are those of [Choosing the default
-detector](default.md) for counts, and of [What a detector is given](inputs.md) for networks."""
+The aim for the default detector was a mean AUROC of {BAR:.0f} % over real generators that it was not
+trained on, both classes as `{EQUALISED}`. The shipped weights reach what [their
+page](systems/upprint.md) says, which is less. Four curves say what more of something would buy; the
+tests are those of [Choosing the default detector](default.md) for counts, and of [What a detector is
+given](inputs.md) for networks."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Write the default system's numbers from its card into README.md, and the other shipped ones' beside them.
+"""Write the default system's numbers from its card into README.md, and NPR's beside them.
 
 python scripts/readme_numbers.py            # rewrite
 python scripts/readme_numbers.py --check    # exit 1 if stale
@@ -16,8 +16,8 @@ from upprint.runtime.store import DEFAULT_SYSTEM
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "src" / "upprint" / "weights"
-OTHERS = ("chroma", "npr")
-"""Shown beside the default."""
+OTHER = "npr"
+"""Trained on the same twins, shown beside the default."""
 BEGIN, END = "<!-- numbers:begin -->\n", "<!-- numbers:end -->"
 TITLES = {
     "auroc": "AUROC",
@@ -46,7 +46,7 @@ def table(cards: Sequence[SystemCard]) -> str:
                 cells.append(_cell(found[0]) if found else "–")
             lines.append(f"| {TITLES[metric]} | {' | '.join(cells)} |")
         parts.append("\n".join(lines))
-    parts += [_flagged(card) for card in cards if any(n.metric.startswith(FLAGGED) for n in card.numbers)]
+    parts += [_flagged(cards[0])] if any(n.metric.startswith(FLAGGED) for n in cards[0].numbers) else []
     first = cards[0].numbers[0]
     parts.append(
         f"Measured {first.date} by `{first.command}`; native tiles, 95 % bootstrap intervals over source "
@@ -60,7 +60,7 @@ def _flagged(card: SystemCard) -> str:
     numbers = [n for n in card.numbers if n.metric.startswith(FLAGGED)]
     rates = list(dict.fromkeys(n.metric for n in numbers))
     titles = [f"at the {100 * float(rate.removeprefix(FLAGGED)):g} % threshold" for rate in rates]
-    lines = [f"| photos flagged by {card.name}, in % | {' | '.join(titles)} |", "|---" * (len(rates) + 1) + "|"]
+    lines = [f"| photos flagged, in % | {' | '.join(titles)} |", "|---" * (len(rates) + 1) + "|"]
     for data in dict.fromkeys(n.data for n in numbers):
         cells = [_cell(n) for rate in rates for n in numbers if (n.metric, n.data) == (rate, data)]
         lines.append(f"| {data} | {' | '.join(cells)} |")
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     path = ROOT / "README.md"
     old = path.read_text(encoding="utf-8")
-    names = dict.fromkeys((DEFAULT_SYSTEM, *OTHERS))
+    names = dict.fromkeys((DEFAULT_SYSTEM, OTHER))
     new = rendered(old, [SystemCard.read(WEIGHTS / f"{name}.json") for name in names])
     if parser.parse_args().check:
         sys.exit(

@@ -16,7 +16,12 @@ from upprint.evaluate.benchmark.testsets import SHARED
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "benchmark"
-PAGES = {"default": "side-by-side.md", "systems": "comparison.md", "inputs": "inputs.md"}
+PAGES = {
+    "default": "side-by-side.md",
+    "systems": "comparison.md",
+    "inputs": "inputs.md",
+    "chroma": "colours.md",
+}
 
 
 def test_the_pages_are_what_their_script_writes() -> None:

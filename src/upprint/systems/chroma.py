@@ -1,9 +1,11 @@
-"""chroma: ours, for pictures that no JPEG has thinned the colours of.
+"""chroma: ours, the default's counts on colour differences; a warning more than a detector.
 
 Idea: the colours of a camera's picture have been interpolated from a mosaic, smoothed against noise and, in
-nearly every file, kept at half the resolution. A decoder paints them at full resolution like all else, and
-its last layers tie their neighbours to each other as they do in luma. That print is strong as long as colours
-are whole, and gone after an ordinary JPEG (4:2:0): there `upprint`, which counts luma alone, is better.
+nearly every file, kept at half the resolution; a decoder paints them at full resolution like all else.
+Trained on aligned twins, the counts tell generated PNGs from camera JPEGs far better than luma does, as
+they come. But nothing of it is left once both have been saved again, even with whole colours, or have got
+some noise (docs/colours.md): what it sees cannot be told apart from the history of a file. Therefore no
+weights are shipped.
 
 f   red minus green and blue minus green in whole numbers, at full size; four high-pass residuals of each,
     quantised to seven levels; joint histograms of neighbours (`upprint.nets.cooccurrences`), as `upprint`
@@ -30,16 +32,18 @@ CARD = SystemCard(
     paper="none: ours; features after Fridrich and Kodovský, Rich models for steganalysis, IEEE TIFS 2012",
     year=2026,
     faithful=False,
-    idea="`upprint` on colour differences: for originals whose colours no JPEG has thinned",
+    idea="`upprint` on colour differences: good as files come, for a reason that may be the files' history",
     parameters=513,
     trained_by="fit",
     narrow=False,
     input=InputRule(tile=256, batch=1),
     limits=(
-        "Blind after a JPEG with thinned colours (4:2:0, as most programs write): no better than chance.",
+        (
+            "What it sees may be the history of a file, not a generator's print: nothing is left once both "
+            "classes have been saved again or have got some noise (docs/colours.md)."
+        ),
         "Grey pictures carry no evidence either way.",
         "A score is about a whole tile: small generated regions are diluted.",
-        "That colours tell was found on the generators that its numbers are about: expect less of others.",
     ),
 )
 
