@@ -64,7 +64,8 @@ def narrowed(size: list[int], height: int, width: int, tile: int) -> Arm:
 
     def forward(low: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return plain(low).float()
+            y: Tensor = plain(low).float()
+        return y
 
     phi.forward = forward
     return _extracting(lambda x: residual_map(f, x[0], tile=tile), height, width)
@@ -88,7 +89,8 @@ def exported(size: list[int], side: int, batch: int) -> Arm:
         session = Session(path, SystemCard.read(path.with_suffix(".json")))
 
     def score(images: Tensor) -> list[float]:
-        return session.run(images.permute(0, 2, 3, 1).contiguous().numpy())[0].tolist()
+        logits, _ = session.run(images.permute(0, 2, 3, 1).contiguous().numpy())
+        return [float(x) for x in logits]
 
     return _scoring(score, side, batch)
 
