@@ -436,16 +436,19 @@ def training_step(
     placed = cast(Any, model)
     placed.mark_forward_method("loss")  # or several processes would not exchange their gradients
     images = _laid_out(images)
-    # On a single device a marked method is called as it is, without the run's precision.
-    with fabric.autocast():
-        loss: Tensor = placed.loss(images, labels)
+
+    def loss_here() -> Tensor:
+        # On a single device a marked method is called as it is, without the run's precision.
+        with fabric.autocast():
+            found: Tensor = placed.loss(images, labels)
+        return found
+
+    loss = loss_here()
     fabric.backward(loss)
     if sam > 0:
         moved = _climb(model, sam)
         optimiser.zero_grad(set_to_none=True)
-        with fabric.autocast():
-            loss_there: Tensor = placed.loss(images, labels)
-        fabric.backward(loss_there)
+        fabric.backward(loss_here())
         with torch.no_grad():
             for parameter, step in moved:
                 parameter.sub_(step)
