@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from upprint.export import export
 from upprint.resynthesis.tiles import residual_map
 from upprint.runtime.session import Session
 from upprint.systems import create
+from upprint.systems.resynthesis import Residuals
 
 SEED = 0
 Arm = Callable[..., dict[str, Any]]
@@ -41,24 +42,28 @@ def whole(size: list[int], height: int, width: int) -> Arm:
     return _extracting(lambda x: f(x)[0], height, width)
 
 
+def _tuned(size: list[int]) -> Residuals:
+    """f with channels last, in a process that keeps its pages."""
+    keep_pages()
+    laid = detector(size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return cast(Residuals, laid.representation)
+
+
 def tiled(size: list[int], height: int, width: int, tile: int, margin: int | None) -> Arm:
     """Ours: channels-last, tiles with a margin, pages kept."""
-    keep_pages()
-    f = detector(size).to(memory_format=torch.channels_last).representation  # type: ignore[call-overload]
+    f = _tuned(size)
     return _extracting(lambda x: residual_map(f, x[0], tile=tile, margin=margin), height, width)
 
 
 def laid_out(size: list[int], height: int, width: int) -> Arm:
     """The whole picture with channels last, pages kept: what these two alone change."""
-    keep_pages()
-    f = detector(size).to(memory_format=torch.channels_last).representation  # type: ignore[call-overload]
+    f = _tuned(size)
     return _extracting(lambda x: f(x)[0], height, width)
 
 
 def narrowed(size: list[int], height: int, width: int, tile: int) -> Arm:
     """The exact tiles, with Φ in bf16: what upprint keeps out of f."""
-    keep_pages()
-    f = detector(size).to(memory_format=torch.channels_last).representation  # type: ignore[call-overload]
+    f = _tuned(size)
     phi = f.phi[0]
     plain = phi.forward
 
